@@ -1,0 +1,218 @@
+//! Who may do what: principals, grants, and the one decision function.
+//!
+//! Deny by default. A [`Principal`] is made from a verified credential and from
+//! nothing else, and a [`Scope`], which every store call on tenant data takes,
+//! comes from a principal or from a row that the server itself loaded. A tenant
+//! id that a client sent can therefore never become a scope.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Json;
+use crate::execution::Execution;
+use crate::id::{IdentityId, TenantId};
+use crate::identity::{Identity, TokenKind};
+use crate::pack::Pack;
+
+/// The tenant a store call is confined to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    tenant: TenantId,
+}
+
+impl Scope {
+    /// The scope of work done for an execution that the server loaded.
+    pub fn of_execution(execution: &Execution) -> Scope {
+        Scope { tenant: execution.tenant }
+    }
+
+    /// The scope of a tenant row that the server loaded.
+    pub fn of_tenant(tenant: &Tenant) -> Scope {
+        Scope { tenant: tenant.id }
+    }
+
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+}
+
+/// One customer of the installation.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub name: String,
+}
+
+/// Who makes a request, as the credential says.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    scope: Scope,
+    identity: IdentityId,
+    login: String,
+    token: TokenKind,
+    grants: Vec<Grant>,
+}
+
+impl Principal {
+    /// Made by authentication, after the credential was verified and `identity` loaded for it.
+    pub fn authenticated(identity: &Identity, token: TokenKind, grants: Vec<Grant>) -> Principal {
+        Principal {
+            scope: Scope { tenant: identity.tenant },
+            identity: identity.id,
+            login: identity.login.clone(),
+            token,
+            grants,
+        }
+    }
+
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    pub fn identity(&self) -> IdentityId {
+        self.identity
+    }
+
+    pub fn login(&self) -> &str {
+        &self.login
+    }
+
+    pub fn token(&self) -> TokenKind {
+        self.token
+    }
+
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $(#[serde(rename = $word)] $variant),* }
+
+        impl $name {
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+    };
+}
+
+words! {
+    /// What a grant is about (contract, auth section 4).
+    Resource {
+        Packs = "packs", Actions = "actions", Queues = "queues", Rules = "rules",
+        Triggers = "triggers", Executions = "executions", Events = "events",
+        Enforcements = "enforcements", Inquiries = "inquiries", Keys = "keys",
+        Artifacts = "artifacts", Runtimes = "runtimes", Workers = "workers",
+        Retention = "retention", Identities = "identities", Permissions = "permissions",
+        AuditLog = "audit_log",
+    }
+}
+
+words! {
+    /// What a grant allows (contract, auth section 4).
+    Verb {
+        Read = "read", Create = "create", Install = "install", Configure = "configure",
+        Update = "update", Delete = "delete", Execute = "execute", Cancel = "cancel",
+        Respond = "respond", Manage = "manage", Decrypt = "decrypt",
+    }
+}
+
+/// One entry of a permission set, as the decision reads it.
+///
+/// Permission sets are stored verbatim, whatever they hold; what cannot be read
+/// as a grant grants nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grant {
+    pub resource: Resource,
+    pub actions: Vec<Verb>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraints: Option<Constraints>,
+}
+
+impl Grant {
+    /// Reads the grants of a permission set and leaves out what is not one.
+    pub fn read_all(stored: &Json) -> Vec<Grant> {
+        let entries = stored.as_array().map(Vec::as_slice).unwrap_or_default();
+        entries.iter().filter_map(|entry| Grant::deserialize(entry).ok()).collect()
+    }
+}
+
+/// Narrows a grant. All that are present must match; a list matches on any of
+/// its values. A constraint this version does not know makes the whole grant
+/// unreadable, so that it can never widen one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constraints {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack_refs: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refs: Option<Vec<String>>,
+}
+
+/// What a request is about, as far as constraints look at it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Target<'a> {
+    /// The ref of the thing itself.
+    pub reference: Option<&'a str>,
+    /// The ref of the pack it belongs to.
+    pub pack_ref: Option<&'a str>,
+}
+
+/// A refusal; its text is the contract's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Insufficient permissions: {}:{}", resource.as_str(), verb.as_str())]
+pub struct Denied {
+    pub resource: Resource,
+    pub verb: Verb,
+}
+
+/// The permission decision. Every door asks here and nowhere else.
+pub fn decide(
+    principal: &Principal,
+    resource: Resource,
+    verb: Verb,
+    target: Target<'_>,
+) -> Result<(), Denied> {
+    let allowed = matching(principal, resource, verb)
+        .any(|grant| grant.constraints.as_ref().is_none_or(|c| satisfied(c, target)));
+    if allowed { Ok(()) } else { Err(Denied { resource, verb }) }
+}
+
+/// Whether the caller may see a pack at all (contract, auth section 5): a shared or
+/// standard pack, one's own, or one that a *constrained* grant names. What may not
+/// be seen is answered with 404.
+pub fn may_see_pack(principal: &Principal, pack: &Pack) -> bool {
+    let target = Target { reference: Some(&pack.reference), pack_ref: Some(&pack.reference) };
+    pack.is_standard
+        || pack.created_by == Some(principal.identity)
+        || matching(principal, Resource::Packs, Verb::Read)
+            .filter_map(|grant| grant.constraints.as_ref())
+            .any(|constraints| satisfied(constraints, target))
+}
+
+fn matching(principal: &Principal, resource: Resource, verb: Verb) -> impl Iterator<Item = &Grant> {
+    let grants = principal.grants.iter();
+    grants.filter(move |grant| grant.resource == resource && grant.actions.contains(&verb))
+}
+
+fn satisfied(constraints: &Constraints, target: Target<'_>) -> bool {
+    let holds = |allowed: &Option<Vec<String>>, actual: Option<&str>| match (allowed, actual) {
+        (None, _) => true,
+        (Some(allowed), Some(actual)) => allowed.iter().any(|one| one == actual),
+        (Some(_), None) => false,
+    };
+    holds(&constraints.pack_refs, target.pack_ref) && holds(&constraints.refs, target.reference)
+}
+
+/// A named list of grants, as it is stored.
+#[derive(Clone, Debug)]
+pub struct PermissionSet {
+    pub reference: String,
+    pub label: Option<String>,
+    pub description: Option<String>,
+    /// Stored verbatim (contract, packs section 4).
+    pub grants: Json,
+}

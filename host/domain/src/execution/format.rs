@@ -1,0 +1,41 @@
+//! Output formats: how a script's stdout becomes `result.data` (contract, executions section 3).
+
+use crate::Json;
+use crate::action::OutputFormat;
+
+/// What was read from stdout.
+pub(super) struct Parsed {
+    pub(super) data: Json,
+    /// Whether all of stdout is in `data`, so that the text need not be kept beside it.
+    pub(super) whole: bool,
+}
+
+/// Reads `stdout` (trimmed) in the action's format; none if it does not parse.
+pub(super) fn parse(format: OutputFormat, stdout: &str) -> Option<Parsed> {
+    if stdout.is_empty() {
+        return None;
+    }
+    match format {
+        OutputFormat::Text => None,
+        OutputFormat::Json => parse_json(stdout),
+        OutputFormat::Yaml => serde_saphyr::from_str(stdout).ok().map(whole),
+        OutputFormat::Jsonl => {
+            let lines = stdout.lines().filter(|line| !line.trim().is_empty());
+            let values: Result<Vec<Json>, _> = lines.map(serde_json::from_str).collect();
+            values.ok().map(|values| whole(Json::Array(values)))
+        }
+    }
+}
+
+/// All of stdout, else its last line: scripts often log before they answer.
+fn parse_json(stdout: &str) -> Option<Parsed> {
+    if let Ok(data) = serde_json::from_str(stdout) {
+        return Some(whole(data));
+    }
+    let data = serde_json::from_str(stdout.lines().last()?).ok()?;
+    Some(Parsed { data, whole: false })
+}
+
+fn whole(data: Json) -> Parsed {
+    Parsed { data, whole: true }
+}

@@ -1,0 +1,338 @@
+//! From a runner's report to the status and `result` that clients read
+//! (contract, executions section 3).
+
+use serde_json::json;
+
+use super::ExecutionStatus;
+use super::format;
+use crate::action::OutputFormat;
+use crate::limits::Limits;
+use crate::runner::{LimitHit, RunEnd, RunReport, Usage};
+use crate::schema::Violation;
+use crate::{Json, JsonObject};
+
+/// stderr of up to so many lines is the error text; of more, the last line is.
+const ERROR_LINES: usize = 5;
+
+/// How an execution ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    pub status: ExecutionStatus,
+    pub result: Json,
+}
+
+/// What the run wrote, as far as it was kept, and where stderr can be read.
+#[derive(Clone, Debug, Default)]
+pub struct Captured {
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    /// Path of the stored stderr, shown as `stderr_log` when there is any.
+    pub stderr_path: String,
+}
+
+/// The outcome of a run that a runner saw to its end.
+pub fn of_run(
+    report: &RunReport,
+    captured: &Captured,
+    format: OutputFormat,
+    limits: &Limits,
+) -> Outcome {
+    let mut result = JsonObject::new();
+    let stdout = text(&captured.stdout);
+    let stderr = text(&captured.stderr);
+    result.insert("duration_ms".into(), report.usage.wall_ms.into());
+    put_output(&mut result, report, captured, format, stdout.trim(), &stderr);
+    put_usage(&mut result, report.usage);
+    let status = match &report.end {
+        RunEnd::Exited(0) | RunEnd::Returned(_) => {
+            put(&mut result, json!({"succeeded": true, "exit_code": 0}));
+            ExecutionStatus::Completed
+        }
+        RunEnd::Exited(code) => {
+            fail(&mut result, "exit", error_text(stderr.trim(), *code));
+            result.insert("exit_code".into(), (*code).into());
+            ExecutionStatus::Failed
+        }
+        RunEnd::Limit(hit) => {
+            fail(&mut result, limit_reason(*hit), limit_error(*hit, limits));
+            result.insert("exit_code".into(), (-1).into());
+            ExecutionStatus::Failed
+        }
+        RunEnd::Trapped(message) => {
+            fail(&mut result, "trap", format!("the sandbox stopped the action: {message}"));
+            result.insert("exit_code".into(), (-1).into());
+            ExecutionStatus::Failed
+        }
+        RunEnd::Stopped => {
+            fail(&mut result, "cancelled", "Execution cancelled".to_owned());
+            result.insert("cancelled".into(), true.into());
+            ExecutionStatus::Cancelled
+        }
+        RunEnd::NotSetUp(problem) => {
+            fail(&mut result, "setup", problem.clone());
+            ExecutionStatus::Failed
+        }
+        RunEnd::Lost(_) => {
+            fail(&mut result, "runner_lost", "the runner died while it ran the action".to_owned());
+            ExecutionStatus::Abandoned
+        }
+    };
+    Outcome { status, result: Json::Object(result) }
+}
+
+/// The outcome when the parameters do not fit; no runner was used.
+pub fn of_violation(violation: &Violation) -> Outcome {
+    not_run("parameters", &violation.to_string())
+}
+
+/// The outcome when a run could not even be prepared; no runner was used.
+pub fn of_setup_problem(problem: &str) -> Outcome {
+    not_run("setup", problem)
+}
+
+/// The outcome of a run whose server was lost when it may have started.
+pub fn of_lost_worker(original_status: ExecutionStatus, worker_name: &str) -> Outcome {
+    Outcome {
+        status: ExecutionStatus::Abandoned,
+        result: json!({
+            "succeeded": false,
+            "error": "the server stopped while the action may have been running",
+            "failure_reason": "runner_lost",
+            "abandoned_by": "execution_timeout_monitor",
+            "original_status": original_status.as_str(),
+            "worker": {"name": worker_name},
+            "usage": usage_json(Usage::default()),
+        }),
+    }
+}
+
+/// The outcome of a run that took down as many runners as it may.
+pub fn of_runner_lost_again(starts: u32) -> Outcome {
+    not_run("runner_lost", &format!("the runner died in each of {starts} starts"))
+}
+
+fn not_run(reason: &str, error: &str) -> Outcome {
+    let result = json!({"succeeded": false, "error": error, "failure_reason": reason,
+        "usage": usage_json(Usage::default())});
+    Outcome { status: ExecutionStatus::Failed, result }
+}
+
+/// Invalid UTF-8 is replaced, never fatal.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn put(result: &mut JsonObject, fields: Json) {
+    if let Json::Object(fields) = fields {
+        result.extend(fields);
+    }
+}
+
+fn fail(result: &mut JsonObject, reason: &str, error: String) {
+    put(result, json!({"succeeded": false, "error": error, "failure_reason": reason}));
+}
+
+fn put_output(
+    result: &mut JsonObject,
+    report: &RunReport,
+    captured: &Captured,
+    format: OutputFormat,
+    stdout: &str,
+    stderr: &str,
+) {
+    let mut keep_stdout = !stdout.is_empty();
+    if let RunEnd::Returned(value) = &report.end {
+        result.insert("data".into(), value.clone());
+    } else if let Some(parsed) = format::parse(format, stdout) {
+        result.insert("data".into(), parsed.data);
+        keep_stdout = !parsed.whole;
+    }
+    if keep_stdout || report.stdout_dropped > 0 {
+        let mut kept = stdout.to_owned();
+        if report.stdout_dropped > 0 {
+            kept.push_str("\n[OUTPUT TRUNCATED: stdout exceeded size limit]");
+        }
+        result.insert("stdout".into(), kept.into());
+    }
+    if !stderr.is_empty() {
+        result.insert("stderr_log".into(), captured.stderr_path.clone().into());
+    }
+    for (stream, dropped) in [("stdout", report.stdout_dropped), ("stderr", report.stderr_dropped)]
+    {
+        if dropped > 0 {
+            result.insert(format!("{stream}_truncated"), true.into());
+            result.insert(format!("{stream}_bytes_truncated"), dropped.into());
+        }
+    }
+}
+
+fn put_usage(result: &mut JsonObject, usage: Usage) {
+    result.insert("usage".into(), usage_json(usage));
+}
+
+fn usage_json(usage: Usage) -> Json {
+    json!({"fuel": usage.fuel, "peak_memory_bytes": usage.peak_memory_bytes,
+        "wall_ms": usage.wall_ms, "output_bytes": usage.output_bytes})
+}
+
+fn error_text(stderr: &str, code: i32) -> String {
+    if stderr.is_empty() {
+        return format!("Command exited with code {code}");
+    }
+    if stderr.lines().count() <= ERROR_LINES {
+        return stderr.to_owned();
+    }
+    stderr.lines().last().unwrap_or_default().to_owned()
+}
+
+fn limit_reason(hit: LimitHit) -> &'static str {
+    match hit {
+        LimitHit::Deadline => "deadline",
+        LimitHit::Fuel => "fuel",
+        LimitHit::Memory => "memory",
+        LimitHit::Output => "output",
+    }
+}
+
+fn limit_error(hit: LimitHit, limits: &Limits) -> String {
+    match hit {
+        // Clients search for "timed out" (contract, executions section 3).
+        LimitHit::Deadline => {
+            format!("Execution timed out after {} seconds", limits.wall().as_secs_f64())
+        }
+        LimitHit::Fuel => {
+            format!("the action used up its CPU limit of {} fuel (limits.fuel)", limits.fuel)
+        }
+        LimitHit::Memory => format!(
+            "the action needed more than its memory limit of {} bytes (limits.memory_bytes)",
+            limits.memory_bytes
+        ),
+        LimitHit::Output => format!(
+            "the action wrote more than its output limit of {} bytes (limits.output_bytes)",
+            limits.output_bytes
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::Lost;
+
+    fn report(end: RunEnd) -> RunReport {
+        RunReport { end, usage: Usage::default(), stdout_dropped: 0, stderr_dropped: 0 }
+    }
+
+    fn captured(stdout: &str, stderr: &str) -> Captured {
+        Captured {
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            stderr_path: "executions/1/stderr".into(),
+        }
+    }
+
+    fn run(end: RunEnd, stdout: &str, stderr: &str, format: OutputFormat) -> Outcome {
+        of_run(&report(end), &captured(stdout, stderr), format, &Limits::default())
+    }
+
+    #[test]
+    fn text_output_is_trimmed() {
+        let outcome = run(RunEnd::Exited(0), " hello\n", "", OutputFormat::Text);
+        assert_eq!(outcome.status, ExecutionStatus::Completed);
+        assert_eq!(outcome.result["stdout"], "hello");
+        assert_eq!(outcome.result["exit_code"], 0);
+        assert_eq!(outcome.result["succeeded"], true);
+        assert!(outcome.result.get("stderr_log").is_none());
+    }
+
+    #[test]
+    fn json_output_becomes_data_and_stdout_goes() {
+        let outcome = run(RunEnd::Exited(0), "{\"a\": 1}\n", "", OutputFormat::Json);
+        assert_eq!(outcome.result["data"], json!({"a": 1}));
+        assert!(outcome.result.get("stdout").is_none());
+    }
+
+    #[test]
+    fn the_last_line_may_be_the_json() {
+        let outcome = run(RunEnd::Exited(0), "working\n[1]\n", "", OutputFormat::Json);
+        assert_eq!(outcome.result["data"], json!([1]));
+        assert_eq!(outcome.result["stdout"], "working\n[1]");
+    }
+
+    #[test]
+    fn jsonl_and_yaml() {
+        let outcome = run(RunEnd::Exited(0), "1\n{\"b\":2}\n", "", OutputFormat::Jsonl);
+        assert_eq!(outcome.result["data"], json!([1, {"b": 2}]));
+        let outcome = run(RunEnd::Exited(0), "a: [1, two]\n", "", OutputFormat::Yaml);
+        assert_eq!(outcome.result["data"], json!({"a": [1, "two"]}));
+    }
+
+    #[test]
+    fn the_error_of_a_failure_comes_from_stderr() {
+        let short = run(RunEnd::Exited(3), "", "one\ntwo\n", OutputFormat::Text);
+        assert_eq!(short.status, ExecutionStatus::Failed);
+        assert_eq!(short.result["error"], "one\ntwo");
+        assert_eq!(short.result["exit_code"], 3);
+        assert_eq!(short.result["failure_reason"], "exit");
+        let long = run(RunEnd::Exited(1), "", "1\n2\n3\n4\n5\nlast\n", OutputFormat::Text);
+        assert_eq!(long.result["error"], "last");
+        let silent = run(RunEnd::Exited(2), "", "", OutputFormat::Text);
+        assert_eq!(silent.result["error"], "Command exited with code 2");
+    }
+
+    #[test]
+    fn a_deadline_says_timed_out() {
+        let outcome = run(RunEnd::Limit(LimitHit::Deadline), "so far", "", OutputFormat::Text);
+        assert_eq!(outcome.status, ExecutionStatus::Failed);
+        assert_eq!(outcome.result["error"], "Execution timed out after 300 seconds");
+        assert_eq!(outcome.result["exit_code"], -1);
+        assert_eq!(outcome.result["stdout"], "so far");
+    }
+
+    #[test]
+    fn a_cancelled_run_keeps_its_output() {
+        let outcome = run(RunEnd::Stopped, "so far", "", OutputFormat::Text);
+        assert_eq!(outcome.status, ExecutionStatus::Cancelled);
+        assert_eq!(outcome.result["cancelled"], true);
+        assert_eq!(outcome.result["stdout"], "so far");
+    }
+
+    #[test]
+    fn a_lost_runner_is_abandoned() {
+        let outcome = run(RunEnd::Lost(Lost::MaybeStarted), "", "", OutputFormat::Text);
+        assert_eq!(outcome.status, ExecutionStatus::Abandoned);
+        assert_eq!(outcome.result["failure_reason"], "runner_lost");
+    }
+
+    #[test]
+    fn truncation_is_marked() {
+        let report = RunReport { stdout_dropped: 12, ..report(RunEnd::Exited(0)) };
+        let outcome =
+            of_run(&report, &captured("abc", ""), OutputFormat::Text, &Limits::default());
+        assert_eq!(
+            outcome.result["stdout"],
+            "abc\n[OUTPUT TRUNCATED: stdout exceeded size limit]"
+        );
+        assert_eq!(outcome.result["stdout_truncated"], true);
+        assert_eq!(outcome.result["stdout_bytes_truncated"], 12);
+    }
+
+    #[test]
+    fn broken_utf8_is_replaced() {
+        let captured = Captured { stdout: vec![b'a', 0xff, b'b'], ..Captured::default() };
+        let outcome = of_run(
+            &report(RunEnd::Exited(0)),
+            &captured,
+            OutputFormat::Text,
+            &Limits::default(),
+        );
+        assert_eq!(outcome.result["stdout"], "a\u{fffd}b");
+    }
+
+    #[test]
+    fn a_returned_value_is_the_data() {
+        let outcome = run(RunEnd::Returned(json!({"n": 1})), "log line", "", OutputFormat::Text);
+        assert_eq!(outcome.result["data"], json!({"n": 1}));
+        assert_eq!(outcome.result["stdout"], "log line");
+    }
+}

@@ -1,0 +1,25 @@
+//! The nouns and the pure rules of Attune, and the traits through which the
+//! other rooms meet.
+//!
+//! Nothing here does I/O or knows tokio, SQL, HTTP or wasmtime. Start with
+//! [`execution`] (what a run is and how its state may change), [`access`] (who
+//! may do what), [`runner`] and [`store`] (the two big seams).
+
+pub mod access;
+pub mod action;
+pub mod clock;
+pub mod execution;
+pub mod id;
+pub mod identity;
+pub mod limits;
+pub mod notice;
+pub mod pack;
+pub mod page;
+pub mod runner;
+pub mod schema;
+pub mod store;
+
+/// A JSON value, as it travels on the wire and rests in the store.
+pub type Json = serde_json::Value;
+/// A JSON object.
+pub type JsonObject = serde_json::Map<String, Json>;

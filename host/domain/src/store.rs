@@ -1,0 +1,305 @@
+//! The store seam: what the other rooms ask of the database.
+//!
+//! One trait for each noun, so that a caller can be given no more than it needs;
+//! [`Store`] is all of them. Calls on tenant data take a [`Scope`], which only
+//! authentication or a loaded row can make. A write has been committed to disk
+//! when its call returns.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::access::{Grant, PermissionSet, Scope, Tenant};
+use crate::action::{Action, ActionChange, NewAction, RunnableAction};
+use crate::clock::Timestamp;
+use crate::execution::{
+    Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State,
+};
+use crate::id::{ExecutionId, IdentityId, TenantId, WorkerId};
+use crate::identity::{Identity, IssuedToken, NewIdentity};
+use crate::pack::{NewPack, Pack, PackChange, PackInstall};
+use crate::page::{Listing, Page};
+use crate::runner::Stream;
+
+/// Why a store call failed. What was not found is `None`, not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique value is taken; the text names it.
+    #[error("{0}")]
+    Duplicate(String),
+    /// The row has moved on since the caller read it.
+    #[error("the row was changed by somebody else")]
+    Conflict,
+    /// The disk is full. The same call may succeed later.
+    #[error("the database's disk is full")]
+    Full,
+    /// The database cannot be used now. The same call may succeed later.
+    #[error("the database is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A stored row cannot be read.
+    #[error("table {table}, row {row}: {problem}")]
+    Corrupt { table: &'static str, row: i64, problem: String },
+}
+
+/// The result of a store call.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+#[async_trait]
+pub trait IdentityStore: Send + Sync {
+    /// The one tenant of an installation that hosts a single tenant.
+    async fn embedded_tenant(&self) -> StoreResult<Tenant>;
+
+    /// Creates an identity with its assignments. `Duplicate` when the login is taken.
+    async fn create_identity(&self, new: NewIdentity, now: Timestamp) -> StoreResult<Identity>;
+
+    /// Any identity at all: whether the first start has been done.
+    async fn has_identities(&self) -> StoreResult<bool>;
+
+    async fn identity_by_login(&self, login: &str) -> StoreResult<Option<Identity>>;
+
+    async fn identity(&self, id: IdentityId) -> StoreResult<Option<Identity>>;
+
+    async fn set_display_name(
+        &self,
+        scope: Scope,
+        id: IdentityId,
+        display_name: Option<String>,
+        now: Timestamp,
+    ) -> StoreResult<()>;
+
+    /// Sets the password and revokes every token of the identity, in one commit.
+    async fn set_password(
+        &self,
+        scope: Scope,
+        id: IdentityId,
+        password_hash: String,
+        now: Timestamp,
+    ) -> StoreResult<()>;
+
+    /// Refs of the permission sets assigned to an identity, in alphabetical order.
+    async fn assigned_permission_sets(&self, id: IdentityId) -> StoreResult<Vec<String>>;
+
+    /// The grants of all permission sets assigned to an identity.
+    async fn effective_grants(&self, id: IdentityId) -> StoreResult<Vec<Grant>>;
+}
+
+#[async_trait]
+pub trait TokenStore: Send + Sync {
+    /// Records tokens that are about to be handed out, and revokes `replaced`, in one
+    /// commit. `Conflict` when `replaced` is not a token in force.
+    async fn issue_tokens(
+        &self,
+        tokens: Vec<IssuedToken>,
+        replaced: Option<String>,
+    ) -> StoreResult<()>;
+
+    /// The record of a token that was issued, is not revoked and has not expired.
+    async fn token_in_force(&self, id: &str, now: Timestamp) -> StoreResult<Option<IssuedToken>>;
+
+    /// Deletes the records of tokens that expired before `now`; tells how many.
+    async fn sweep_tokens(&self, now: Timestamp) -> StoreResult<u64>;
+}
+
+/// Which packs a list is to show.
+#[derive(Clone, Debug, Default)]
+pub struct PackFilter {
+    /// Packs seen besides the standard ones: those this identity created …
+    pub created_by: Option<IdentityId>,
+    /// … and those with these refs.
+    pub refs: Vec<String>,
+}
+
+#[async_trait]
+pub trait PackStore: Send + Sync {
+    /// Creates a pack without files. `Duplicate` when the ref is taken in the tenant or shared.
+    async fn create_pack(&self, scope: Scope, new: NewPack, now: Timestamp) -> StoreResult<Pack>;
+
+    /// Installs a pack with its files and components in one commit. With `force` it
+    /// updates rows in place and deletes components that have disappeared; without,
+    /// `Duplicate` when the ref is taken.
+    async fn install_pack(
+        &self,
+        scope: Scope,
+        install: PackInstall,
+        now: Timestamp,
+    ) -> StoreResult<Pack>;
+
+    /// A pack of the tenant, or a shared one.
+    async fn pack(&self, scope: Scope, reference: &str) -> StoreResult<Option<Pack>>;
+
+    /// By ref, ascending.
+    async fn packs(
+        &self,
+        scope: Scope,
+        filter: &PackFilter,
+        page: Page,
+    ) -> StoreResult<Listing<Pack>>;
+
+    async fn update_pack(
+        &self,
+        scope: Scope,
+        reference: &str,
+        change: PackChange,
+        now: Timestamp,
+    ) -> StoreResult<Option<Pack>>;
+
+    /// Deletes a pack of the tenant with all its components; false when there is none.
+    async fn delete_pack(&self, scope: Scope, reference: &str) -> StoreResult<bool>;
+
+    /// The archive of an installed version of any tenant's pack, for making its folder.
+    async fn pack_archive(&self, tenant: TenantId, digest: &str) -> StoreResult<Option<Bytes>>;
+
+    /// Tenant and digest of every version in use: installed, or used by an unfinished execution.
+    async fn pack_versions_in_use(&self) -> StoreResult<Vec<(TenantId, String)>>;
+
+    /// Permission sets of the tenant and the shared ones, by ref.
+    async fn permission_sets(&self, scope: Scope) -> StoreResult<Vec<PermissionSet>>;
+}
+
+/// Which actions a list is to show.
+#[derive(Clone, Debug, Default)]
+pub struct ActionFilter {
+    /// Only actions of packs that this filter shows.
+    pub visible_packs: PackFilter,
+    /// Only actions of this pack.
+    pub pack_ref: Option<String>,
+    /// Only actions of one of these packs; empty means all.
+    pub pack_refs: Vec<String>,
+    /// Only actions whose ref, label or description holds this text, in any case.
+    pub text: Option<String>,
+}
+
+#[async_trait]
+pub trait ActionStore: Send + Sync {
+    /// `Duplicate` when the ref is taken. `pack` must be a pack of the tenant.
+    async fn create_action(
+        &self,
+        scope: Scope,
+        pack: &Pack,
+        new: NewAction,
+        now: Timestamp,
+    ) -> StoreResult<Action>;
+
+    /// An action of the tenant, or a shared one.
+    async fn action(&self, scope: Scope, reference: &str) -> StoreResult<Option<Action>>;
+
+    /// An action with its pack.
+    async fn runnable_action(
+        &self,
+        scope: Scope,
+        reference: &str,
+    ) -> StoreResult<Option<RunnableAction>>;
+
+    /// By ref, ascending.
+    async fn actions(
+        &self,
+        scope: Scope,
+        filter: &ActionFilter,
+        page: Page,
+    ) -> StoreResult<Listing<Action>>;
+
+    async fn update_action(
+        &self,
+        scope: Scope,
+        reference: &str,
+        change: ActionChange,
+        now: Timestamp,
+    ) -> StoreResult<Option<Action>>;
+
+    /// False when the tenant has no such action.
+    async fn delete_action(&self, scope: Scope, reference: &str) -> StoreResult<bool>;
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug)]
+pub enum Submitted {
+    New(Execution),
+    /// The same `Idempotency-Key` came before, with the same request.
+    Repeated(Execution),
+    /// The same `Idempotency-Key` came before, with another request.
+    KeyReused,
+}
+
+/// Output of a run that is to be kept, in the order it was written.
+#[derive(Clone, Debug)]
+pub struct LogChunk {
+    pub stream: Stream,
+    /// Bytes of the stream before this chunk.
+    pub offset: u64,
+    pub bytes: Bytes,
+}
+
+#[async_trait]
+pub trait ExecutionStore: Send + Sync {
+    /// Creates an execution. With an idempotency key that the executor used in the 24 hours
+    /// before `now` it creates nothing.
+    async fn submit(
+        &self,
+        scope: Scope,
+        new: NewExecution,
+        now: Timestamp,
+    ) -> StoreResult<Submitted>;
+
+    async fn execution(&self, scope: Scope, id: ExecutionId) -> StoreResult<Option<Execution>>;
+
+    /// By creation, newest first.
+    async fn executions(
+        &self,
+        scope: Scope,
+        filter: &ExecutionFilter,
+        page: Page,
+    ) -> StoreResult<Listing<ExecutionSummary>>;
+
+    async fn execution_stats(&self, scope: Scope) -> StoreResult<ExecutionStats>;
+
+    /// Claims up to `limit` requested executions, oldest first; they are `scheduled` for
+    /// `worker` when this returns.
+    async fn claim(
+        &self,
+        worker: WorkerId,
+        limit: u32,
+        now: Timestamp,
+    ) -> StoreResult<Vec<Execution>>;
+
+    /// Writes the state of an execution together with output of its run. `Conflict` unless
+    /// the stored version is the one before `state.version`.
+    async fn write_state(
+        &self,
+        scope: Scope,
+        id: ExecutionId,
+        state: &State,
+        log: Vec<LogChunk>,
+    ) -> StoreResult<()>;
+
+    /// Keeps output of a run that goes on.
+    async fn append_log(
+        &self,
+        scope: Scope,
+        id: ExecutionId,
+        log: Vec<LogChunk>,
+    ) -> StoreResult<()>;
+
+    /// Stored output of one stream from byte `offset` on, at most `limit` bytes.
+    async fn read_log(
+        &self,
+        scope: Scope,
+        id: ExecutionId,
+        stream: Stream,
+        offset: u64,
+        limit: u64,
+    ) -> StoreResult<Bytes>;
+
+    /// The worker of this name, registered now if it is new.
+    async fn register_worker(&self, name: &str, now: Timestamp) -> StoreResult<WorkerId>;
+
+    /// Executions that a worker holds: scheduled, running or canceling.
+    async fn held_by(&self, worker: WorkerId) -> StoreResult<Vec<Execution>>;
+}
+
+/// Everything a server needs of its database.
+#[async_trait]
+pub trait Store:
+    IdentityStore + TokenStore + PackStore + ActionStore + ExecutionStore
+{
+    /// Whether the database answers.
+    async fn ping(&self) -> StoreResult<()>;
+}
