@@ -1,0 +1,54 @@
+"""The guest half of Attune's Python runtime: one action per instance.
+
+componentize-py imports this package while it builds `python.wasm` and keeps the
+memory of the interpreter as the component's initial state. So everything up to
+`snapshot.seal()` happens once, at build time, and only the two exported
+functions happen on a user's machine.
+
+    request.py     what the host asks for
+    action.py      from a request to a response: the path every run takes
+    script.py      the script contract          function.py  the function contract
+    process.py     argv, environment, directory, import path, exit codes
+    streams.py     stdin, stdout, stderr        failure.py   tracebacks
+    preload.py     library imported in advance  library.py   the rest of it, embedded
+    timezones.py   zoneinfo's data              executors.py thread pools without threads
+    event_loop.py  asyncio without sockets      network.py   sockets that say no
+    missing.py     what a sandbox has not got   refusals.py  errors that say so
+    snapshot.py    what must not stay in memory between a build, a prime and a run
+"""
+
+import wit_world
+
+from . import (
+    action,
+    event_loop,
+    executors,
+    library,
+    network,
+    preload,
+    refusals,
+    snapshot,
+    timezones,
+)
+
+preload.install()
+library.install()
+timezones.install()
+executors.install()
+event_loop.install()
+network.install()
+refusals.install()
+
+
+class WitWorld(wit_world.WitWorld):
+    """The exports of `world script-runtime` in `sdk/wit/world.wit`."""
+
+    def run(self, request: str) -> str:
+        return action.serve(request)
+
+    def prime(self, request: str) -> str:
+        return snapshot.serve_and_forget(request)
+
+
+snapshot.warm_up()
+snapshot.seal()

@@ -1,0 +1,8 @@
+"""An action that fails, for the path that prints tracebacks."""
+
+
+def fail():
+    raise ValueError("x")
+
+
+fail()

@@ -1,0 +1,1 @@
+"""Not the entry of the request."""

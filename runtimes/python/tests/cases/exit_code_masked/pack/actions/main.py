@@ -1,0 +1,5 @@
+"""An exit code has eight bits."""
+
+import sys
+
+sys.exit(300)

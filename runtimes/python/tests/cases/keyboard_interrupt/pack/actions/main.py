@@ -1,0 +1,3 @@
+"""As after Ctrl-C."""
+
+raise KeyboardInterrupt
