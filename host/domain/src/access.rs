@@ -193,6 +193,34 @@ pub fn may_see_pack(principal: &Principal, pack: &Pack) -> bool {
             .any(|constraints| satisfied(constraints, target))
 }
 
+/// Refs of packs that constrained grants let the caller see: what a list shows besides
+/// the standard packs and the caller's own.
+pub fn pack_refs_seen_by_grant(principal: &Principal) -> Vec<String> {
+    let constraints = matching(principal, Resource::Packs, Verb::Read)
+        .filter_map(|grant| grant.constraints.as_ref());
+    let mut refs: Vec<String> = constraints
+        .flat_map(|constraints| {
+            let named = constraints.pack_refs.iter().chain(&constraints.refs).flatten();
+            named.filter(|one| {
+                satisfied(constraints, Target { reference: Some(one), pack_ref: Some(one) })
+            })
+        })
+        .cloned()
+        .collect();
+    refs.sort();
+    refs.dedup();
+    refs
+}
+
+/// Whether the caller may hand `delegated` on: only what it holds itself, at least as widely.
+pub fn may_delegate(principal: &Principal, delegated: &[Grant]) -> bool {
+    let held = |grant: &Grant, verb: Verb| {
+        matching(principal, grant.resource, verb)
+            .any(|own| own.constraints.is_none() || own.constraints == grant.constraints)
+    };
+    delegated.iter().all(|grant| grant.actions.iter().all(|verb| held(grant, *verb)))
+}
+
 fn matching(principal: &Principal, resource: Resource, verb: Verb) -> impl Iterator<Item = &Grant> {
     let grants = principal.grants.iter();
     grants.filter(move |grant| grant.resource == resource && grant.actions.contains(&verb))

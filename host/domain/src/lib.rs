@@ -8,6 +8,7 @@
 pub mod access;
 pub mod action;
 pub mod clock;
+pub mod entry;
 pub mod execution;
 pub mod id;
 pub mod identity;
@@ -15,6 +16,7 @@ pub mod limits;
 pub mod notice;
 pub mod pack;
 pub mod page;
+pub mod parameters;
 pub mod runner;
 pub mod schema;
 pub mod store;

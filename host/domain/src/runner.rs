@@ -15,6 +15,9 @@ use crate::id::{ExecutionId, TenantId};
 use crate::limits::Limits;
 use crate::{Json, JsonObject};
 
+/// Where a guest finds parameters that are delivered as a file.
+pub const PARAMETER_FILE: &str = "/tmp/attune-parameters";
+
 /// Everything a runner needs to know about one run. It holds no credential of the server.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -28,6 +31,8 @@ pub struct Job {
     pub env: BTreeMap<String, String>,
     /// What the guest reads from stdin before it sees the end.
     pub stdin: Bytes,
+    /// Put into the guest's scratch directory as [`PARAMETER_FILE`] before the run.
+    pub parameter_file: Option<Bytes>,
     /// For the function contract.
     pub params: JsonObject,
     /// For the function contract.

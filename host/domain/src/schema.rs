@@ -50,10 +50,11 @@ pub fn check(schema: &Json, params: &JsonObject) -> Result<(), Violation> {
     if parameter_specs(schema).next().is_none() {
         return Ok(());
     }
-    let validator = jsonschema::validator_for(&to_json_schema(schema)).map_err(|error| Violation {
-        parameter: "*".to_owned(),
-        problem: format!("the action's own parameter schema is not valid: {error}"),
-    })?;
+    let validator =
+        jsonschema::validator_for(&to_json_schema(schema)).map_err(|error| Violation {
+            parameter: "*".to_owned(),
+            problem: format!("the action's own parameter schema is not valid: {error}"),
+        })?;
     match validator.iter_errors(&Json::Object(params.clone())).next() {
         None => Ok(()),
         Some(error) => Err(violation(&error)),

@@ -48,6 +48,11 @@ pub trait IdentityStore: Send + Sync {
     /// The one tenant of an installation that hosts a single tenant.
     async fn embedded_tenant(&self) -> StoreResult<Tenant>;
 
+    /// The tenant that owns what ships with the server, for installing it.
+    async fn shared_tenant(&self) -> StoreResult<Tenant> {
+        Ok(Tenant { id: TenantId::SHARED, name: "shared".to_owned() })
+    }
+
     /// Creates an identity with its assignments. `Duplicate` when the login is taken.
     async fn create_identity(&self, new: NewIdentity, now: Timestamp) -> StoreResult<Identity>;
 
@@ -114,8 +119,9 @@ pub trait PackStore: Send + Sync {
     async fn create_pack(&self, scope: Scope, new: NewPack, now: Timestamp) -> StoreResult<Pack>;
 
     /// Installs a pack with its files and components in one commit. With `force` it
-    /// updates rows in place and deletes components that have disappeared; without,
-    /// `Duplicate` when the ref is taken.
+    /// updates rows in place, keeps who created the pack, and deletes components that have
+    /// disappeared; without, `Duplicate` when the ref is taken. `Duplicate` too when a component's
+    /// ref belongs to another pack.
     async fn install_pack(
         &self,
         scope: Scope,
@@ -148,7 +154,8 @@ pub trait PackStore: Send + Sync {
     /// The archive of an installed version of any tenant's pack, for making its folder.
     async fn pack_archive(&self, tenant: TenantId, digest: &str) -> StoreResult<Option<Bytes>>;
 
-    /// Tenant and digest of every version in use: installed, or used by an unfinished execution.
+    /// Tenant and digest of every version in use: installed, or superseded so short a time ago
+    /// (a day) that an unfinished execution may still run it. Others are dropped by installs.
     async fn pack_versions_in_use(&self) -> StoreResult<Vec<(TenantId, String)>>;
 
     /// Permission sets of the tenant and the shared ones, by ref.
@@ -261,7 +268,8 @@ pub trait ExecutionStore: Send + Sync {
     ) -> StoreResult<Vec<Execution>>;
 
     /// Writes the state of an execution together with output of its run. `Conflict` unless
-    /// the stored version is the one before `state.version`.
+    /// the stored version is the one before `state.version`. When the state is that of another
+    /// start (`running`, `starts` above 1), the output of the one before is dropped.
     async fn write_state(
         &self,
         scope: Scope,
@@ -297,9 +305,7 @@ pub trait ExecutionStore: Send + Sync {
 
 /// Everything a server needs of its database.
 #[async_trait]
-pub trait Store:
-    IdentityStore + TokenStore + PackStore + ActionStore + ExecutionStore
-{
+pub trait Store: IdentityStore + TokenStore + PackStore + ActionStore + ExecutionStore {
     /// Whether the database answers.
     async fn ping(&self) -> StoreResult<()>;
 }

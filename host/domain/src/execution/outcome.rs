@@ -14,11 +14,26 @@ use crate::{Json, JsonObject};
 /// stderr of up to so many lines is the error text; of more, the last line is.
 const ERROR_LINES: usize = 5;
 
+const CANCELLED: &str = "Execution cancelled";
+
 /// How an execution ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     pub status: ExecutionStatus,
     pub result: Json,
+}
+
+impl Outcome {
+    /// The same end, of a run that was to be cancelled: what it wrote stays, its success does not.
+    pub(super) fn into_cancelled(self) -> Outcome {
+        let Json::Object(mut result) = self.result else {
+            return Outcome { status: ExecutionStatus::Cancelled, result: self.result };
+        };
+        result.remove("exit_code");
+        fail(&mut result, "cancelled", CANCELLED.to_owned());
+        result.insert("cancelled".into(), true.into());
+        Outcome { status: ExecutionStatus::Cancelled, result: Json::Object(result) }
+    }
 }
 
 /// What the run wrote, as far as it was kept, and where stderr can be read.
@@ -64,7 +79,7 @@ pub fn of_run(
             ExecutionStatus::Failed
         }
         RunEnd::Stopped => {
-            fail(&mut result, "cancelled", "Execution cancelled".to_owned());
+            fail(&mut result, "cancelled", CANCELLED.to_owned());
             result.insert("cancelled".into(), true.into());
             ExecutionStatus::Cancelled
         }
@@ -307,12 +322,8 @@ mod tests {
     #[test]
     fn truncation_is_marked() {
         let report = RunReport { stdout_dropped: 12, ..report(RunEnd::Exited(0)) };
-        let outcome =
-            of_run(&report, &captured("abc", ""), OutputFormat::Text, &Limits::default());
-        assert_eq!(
-            outcome.result["stdout"],
-            "abc\n[OUTPUT TRUNCATED: stdout exceeded size limit]"
-        );
+        let outcome = of_run(&report, &captured("abc", ""), OutputFormat::Text, &Limits::default());
+        assert_eq!(outcome.result["stdout"], "abc\n[OUTPUT TRUNCATED: stdout exceeded size limit]");
         assert_eq!(outcome.result["stdout_truncated"], true);
         assert_eq!(outcome.result["stdout_bytes_truncated"], 12);
     }
@@ -320,12 +331,8 @@ mod tests {
     #[test]
     fn broken_utf8_is_replaced() {
         let captured = Captured { stdout: vec![b'a', 0xff, b'b'], ..Captured::default() };
-        let outcome = of_run(
-            &report(RunEnd::Exited(0)),
-            &captured,
-            OutputFormat::Text,
-            &Limits::default(),
-        );
+        let outcome =
+            of_run(&report(RunEnd::Exited(0)), &captured, OutputFormat::Text, &Limits::default());
         assert_eq!(outcome.result["stdout"], "a\u{fffd}b");
     }
 

@@ -3,11 +3,13 @@
 //! ```text
 //! requested ──Claimed──▶ scheduled ──Started──▶ running ──Ended──▶ completed, failed, abandoned
 //!     ▲                      │                     │
-//!     └──────Released────────┘                CancelRequested
-//!     ▲                                            ▼
-//!     └──────Requeued (on_lost: rerun)─────── canceling ──Ended──▶ cancelled
+//!     ├──────Released────────┤                CancelRequested
+//!     │                      └─────────────────────┤
+//!     └──────Requeued (on_lost: rerun)─────────────▼
+//!                                              canceling ──Ended──▶ cancelled
 //! ```
 //! What has not started is cancelled, or refused for its parameters, at once.
+//! A run that was promised to be cancelled ends `cancelled`, however it ended.
 
 use serde_json::json;
 
@@ -16,8 +18,9 @@ use super::{ExecutionStatus, State};
 use crate::clock::Timestamp;
 use crate::id::WorkerId;
 
-/// Starts that an action with `on_lost: rerun` gets before it has failed for good.
-pub const MAX_STARTS: u32 = 2;
+/// Starts that an action with `on_lost: rerun` gets before it has failed for good:
+/// it is started again at most twice (contract, README decision 5).
+pub const MAX_STARTS: u32 = 3;
 
 /// Something that happened to an execution.
 #[derive(Clone, Debug)]
@@ -88,16 +91,13 @@ pub fn apply(state: &State, event: Event, now: Timestamp) -> Result<Transition, 
             next.started_at = Some(now);
             next.starts += 1;
         }
-        (S::Scheduled, Event::Released) => {
-            next.status = S::Requested;
-            next.worker = None;
-            effects.push(Effect::WakeQueue);
+        (S::Scheduled, Event::Released) => back_to_queue(&mut next, &mut effects),
+        (S::Running, Event::Released) => {
+            next.starts -= 1;
+            back_to_queue(&mut next, &mut effects);
         }
         (S::Running, Event::Requeued) if state.starts < MAX_STARTS => {
-            next.status = S::Requested;
-            next.worker = None;
-            next.started_at = None;
-            effects.push(Effect::WakeQueue);
+            back_to_queue(&mut next, &mut effects);
         }
         (S::Requested | S::Scheduling | S::Scheduled, Event::CancelRequested) => {
             next.status = S::Cancelled;
@@ -109,13 +109,24 @@ pub fn apply(state: &State, event: Event, now: Timestamp) -> Result<Transition, 
             next.status = S::Canceling;
             effects.push(Effect::StopRun);
         }
-        (S::Requested | S::Scheduled | S::Running | S::Canceling, Event::Ended(outcome)) => {
+        (S::Canceling, Event::Ended(outcome)) => {
+            next.status = S::Cancelled;
+            next.result = Some(outcome.into_cancelled().result);
+        }
+        (S::Requested | S::Scheduled | S::Running, Event::Ended(outcome)) => {
             next.status = outcome.status;
             next.result = Some(outcome.result);
         }
         (status, event) => return Err(IllegalTransition { status, event: event.name() }),
     }
     Ok(Transition { state: next, effects })
+}
+
+fn back_to_queue(next: &mut State, effects: &mut Vec<Effect>) {
+    next.status = ExecutionStatus::Requested;
+    next.worker = None;
+    next.started_at = None;
+    effects.push(Effect::WakeQueue);
 }
 
 #[cfg(test)]
@@ -187,16 +198,32 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_run_is_started_again_once_at_most() {
-        let twice = [
-            Event::Claimed(WORKER),
-            Event::Started,
-            Event::Requeued,
-            Event::Claimed(WORKER),
-            Event::Started,
-        ];
-        let state = after(&twice).unwrap();
+    fn a_lost_run_is_started_again_twice_at_most() {
+        let start = [Event::Claimed(WORKER), Event::Started];
+        let lost = [Event::Requeued];
+        let events = [&start[..], &lost, &start, &lost, &start].concat();
+        let state = after(&events).unwrap();
         assert_eq!(state.starts, MAX_STARTS);
         assert!(apply(&state, Event::Requeued, at(9)).is_err());
+    }
+
+    #[test]
+    fn what_never_started_goes_back_and_does_not_count_as_a_start() {
+        let state = after(&[Event::Claimed(WORKER), Event::Started, Event::Released]).unwrap();
+        assert_eq!(state.status, ExecutionStatus::Requested);
+        assert_eq!((state.starts, state.started_at, state.worker), (0, None, None));
+    }
+
+    #[test]
+    fn a_promised_cancel_holds_even_if_the_run_ends_by_itself() {
+        let events = [
+            Event::Claimed(WORKER),
+            Event::Started,
+            Event::CancelRequested,
+            ended(ExecutionStatus::Completed),
+        ];
+        let state = after(&events).unwrap();
+        assert_eq!(state.status, ExecutionStatus::Cancelled);
+        assert_eq!(state.result.unwrap()["cancelled"], true);
     }
 }

@@ -1,0 +1,182 @@
+//! One attempt at an execution: from the claim, through the run, to the committed end.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use attune_domain::access::Scope;
+use attune_domain::action::{OnLost, RunnableAction};
+use attune_domain::execution::outcome::{self, Captured, Outcome};
+use attune_domain::execution::transition::{Event, MAX_STARTS};
+use attune_domain::execution::{Execution, ExecutionStatus};
+use attune_domain::runner::{Job, Lost, Place, RunEnd, RunReport};
+use attune_domain::store::StoreError;
+use futures::FutureExt;
+use tracing::Instrument;
+
+use crate::commit::{self, StepError};
+use crate::output_log::OutputLog;
+use crate::prepare;
+use crate::shared::Shared;
+
+/// Sees an execution through that is scheduled or running for this worker. `runnable`
+/// is read from the store when it is not at hand.
+pub(crate) fn spawn(
+    shared: &Arc<Shared>,
+    execution: Execution,
+    runnable: Option<RunnableAction>,
+    place: Place,
+) {
+    let shared = shared.clone();
+    let span = tracing::info_span!("execution", execution = %execution.id);
+    let tracker = shared.attempts.clone();
+    // Noted before the task runs, so that a cancel that comes at once finds it.
+    shared.live.runs(execution.id);
+    tracker.spawn(
+        async move {
+            let id = execution.id;
+            let attempt = see_through(&shared, execution.clone(), runnable, place);
+            match AssertUnwindSafe(attempt).catch_unwind().await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "an execution could not be ended"),
+                Err(_) => end_after_panic(&shared, &execution).await,
+            }
+            shared.live.runs_no_more(id);
+        }
+        .instrument(span),
+    );
+}
+
+async fn see_through(
+    shared: &Shared,
+    execution: Execution,
+    runnable: Option<RunnableAction>,
+    place: Place,
+) -> Result<(), StepError> {
+    let prepared = match prepared(shared, &execution, runnable).await? {
+        Ok(prepared) => prepared,
+        Err(refusal) => return end(shared, &execution, Event::Ended(refusal), Vec::new()).await,
+    };
+    let execution = match started(shared, execution).await {
+        Ok(execution) => execution,
+        // Cancelled before it was started: that was its end.
+        Err(StepError::Illegal(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let output = OutputLog::new(shared, &execution);
+    let report = run(shared, &execution, prepared.job.clone(), place, &output).await;
+    tracing::debug!(end = ?report.end, usage = ?report.usage, "run over");
+    let stderr_path = format!("/api/v1/executions/{}/logs/stderr/stream", execution.id);
+    let (captured, log) = output.finish(stderr_path).await?;
+    let event = after(&execution, &prepared, &report, &captured);
+    end(shared, &execution, event, log).await
+}
+
+/// An action made ready to run, with what its end has to know.
+struct Prepared {
+    job: Job,
+    runnable: RunnableAction,
+}
+
+/// The job of an execution, or how the execution ends without one.
+async fn prepared(
+    shared: &Shared,
+    execution: &Execution,
+    runnable: Option<RunnableAction>,
+) -> Result<Result<Prepared, Outcome>, StoreError> {
+    let runnable = match runnable {
+        Some(runnable) => runnable,
+        None => {
+            let scope = Scope::of_execution(execution);
+            let reference = &execution.action_ref;
+            let read = || shared.store.runnable_action(scope, reference);
+            match commit::for_sure(shared, read).await? {
+                Some(runnable) => runnable,
+                None => return Ok(Err(outcome::of_setup_problem("the action no longer exists"))),
+            }
+        }
+    };
+    Ok(match prepare::job(shared, execution, &runnable).await {
+        Ok(job) => Ok(Prepared { job, runnable }),
+        Err(refusal) => Err(refusal),
+    })
+}
+
+/// Commits the start, unless the execution was created started.
+async fn started(shared: &Shared, execution: Execution) -> Result<Execution, StepError> {
+    if execution.state.status != ExecutionStatus::Scheduled {
+        return Ok(execution);
+    }
+    let started = commit::step_for_sure(shared, &execution, Event::Started, Vec::new()).await?;
+    Ok(Execution::clone(&started))
+}
+
+async fn run(
+    shared: &Shared,
+    execution: &Execution,
+    job: Job,
+    place: Place,
+    output: &OutputLog<'_>,
+) -> RunReport {
+    let stop = shared.live.runs(execution.id);
+    let stop = Box::pin(async move { stop.cancelled().await });
+    let mut sink = output.sink();
+    let run = shared.runner.run(place, job, &mut sink, stop);
+    tokio::select! {
+        report = run => report,
+        never = output.flush_as_it_comes() => match never {},
+    }
+}
+
+/// What the end of a run means for the execution.
+fn after(
+    execution: &Execution,
+    prepared: &Prepared,
+    report: &RunReport,
+    captured: &Captured,
+) -> Event {
+    let spec = &prepared.runnable.action.run;
+    match report.end {
+        RunEnd::Lost(Lost::BeforeStart) => Event::Released,
+        RunEnd::Lost(Lost::MaybeStarted) if spec.on_lost == OnLost::Rerun => {
+            if execution.state.starts < MAX_STARTS {
+                Event::Requeued
+            } else {
+                Event::Ended(outcome::of_runner_lost_again(execution.state.starts))
+            }
+        }
+        _ => Event::Ended(outcome::of_run(
+            report,
+            captured,
+            spec.output_format,
+            &prepared.job.limits,
+        )),
+    }
+}
+
+/// Commits what the attempt came to. A run that goes back to the queue while somebody
+/// cancels it is cancelled.
+async fn end(
+    shared: &Shared,
+    execution: &Execution,
+    event: Event,
+    log: Vec<attune_domain::store::LogChunk>,
+) -> Result<(), StepError> {
+    let goes_back = matches!(event, Event::Released | Event::Requeued);
+    match commit::step_for_sure(shared, execution, event, log).await {
+        Ok(_) => Ok(()),
+        Err(StepError::Illegal(illegal)) if illegal.status.is_terminal() => Ok(()),
+        Err(StepError::Illegal(_)) if goes_back => {
+            let cancelled = Event::Ended(outcome::of_setup_problem("cancelled before it ran"));
+            commit::step_for_sure(shared, execution, cancelled, Vec::new()).await.map(|_| ())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn end_after_panic(shared: &Shared, execution: &Execution) {
+    tracing::error!("the server's own code panicked while it ran an execution");
+    let event = Event::Ended(outcome::of_setup_problem("a fault of the server; see its log"));
+    if let Err(error) = end(shared, execution, event, Vec::new()).await {
+        tracing::error!(%error, "an execution could not be ended");
+    }
+}

@@ -1,0 +1,105 @@
+//! Committing one step of an execution: the pure transition, the write, and what
+//! follows from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use attune_domain::access::Scope;
+use attune_domain::execution::Execution;
+use attune_domain::execution::transition::{self, Effect, Event, IllegalTransition};
+use attune_domain::store::{LogChunk, StoreError, StoreResult};
+use futures::future::BoxFuture;
+
+use crate::shared::Shared;
+
+/// Wait before a step that the database could not take is tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Why a step was not made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the execution is gone")]
+    Gone,
+}
+
+/// Applies `event` to the execution as it is stored, commits, announces and performs
+/// the effects. When somebody else made a step in between, the event is applied to
+/// what that step left.
+pub(crate) async fn step(
+    shared: &Shared,
+    mut execution: Execution,
+    event: Event,
+    log: Vec<LogChunk>,
+) -> Result<Arc<Execution>, StepError> {
+    let scope = Scope::of_execution(&execution);
+    loop {
+        let old_status = execution.state.status;
+        let now = shared.clock.now();
+        let transition = transition::apply(&execution.state, event.clone(), now)?;
+        let state = &transition.state;
+        match shared.store.write_state(scope, execution.id, state, log.clone()).await {
+            Ok(()) => {
+                let steps = [state.status];
+                let execution = Arc::new(Execution { state: transition.state, ..execution });
+                perform(shared, &execution, &transition.effects);
+                shared.announce(&execution, Some(old_status), &steps);
+                return Ok(execution);
+            }
+            Err(StoreError::Conflict) => {
+                let stored = shared.store.execution(scope, execution.id).await?;
+                execution = stored.ok_or(StepError::Gone)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Makes a step that must not be lost: a full or absent database is waited for.
+pub(crate) async fn step_for_sure(
+    shared: &Shared,
+    execution: &Execution,
+    event: Event,
+    log: Vec<LogChunk>,
+) -> Result<Arc<Execution>, StepError> {
+    loop {
+        match step(shared, execution.clone(), event.clone(), log.clone()).await {
+            Err(StepError::Store(error)) if may_pass(&error) => wait_out(shared, &error).await,
+            other => return other,
+        }
+    }
+}
+
+/// Asks the store until it answers: a full or absent database is waited for.
+pub(crate) async fn for_sure<'a, T>(
+    shared: &Shared,
+    ask: impl Fn() -> BoxFuture<'a, StoreResult<T>> + Send,
+) -> StoreResult<T> {
+    loop {
+        match ask().await {
+            Err(error) if may_pass(&error) => wait_out(shared, &error).await,
+            other => return other,
+        }
+    }
+}
+
+fn may_pass(error: &StoreError) -> bool {
+    matches!(error, StoreError::Full | StoreError::Unavailable(_))
+}
+
+async fn wait_out(shared: &Shared, error: &StoreError) {
+    tracing::warn!(error = error as &dyn std::error::Error, "the database does not answer now");
+    shared.clock.sleep(RETRY_AFTER).await;
+}
+
+fn perform(shared: &Shared, execution: &Execution, effects: &[Effect]) {
+    for effect in effects {
+        match effect {
+            Effect::StopRun => shared.live.stop(execution.id),
+            Effect::WakeQueue => shared.wake_queue(),
+        }
+    }
+}

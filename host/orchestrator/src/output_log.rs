@@ -1,0 +1,167 @@
+//! What a run writes: kept in the store in batches as it comes, and whole for the result.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use attune_domain::access::Scope;
+use attune_domain::execution::Execution;
+use attune_domain::execution::outcome::Captured;
+use attune_domain::notice::Notice;
+use attune_domain::runner::{OutputSink, Stream};
+use attune_domain::store::{LogChunk, StoreResult};
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{Mutex, Notify};
+
+use crate::commit;
+use crate::shared::Shared;
+
+/// Output that waits for this long is written to the store, so that it can be followed.
+const FLUSH_AFTER: Duration = Duration::from_millis(100);
+/// So many waiting bytes are written at once; the guest waits meanwhile.
+const FLUSH_BYTES: usize = 256 << 10;
+
+/// The output of one run. Memory holds at most [`FLUSH_BYTES`] of it and one chunk more.
+pub(crate) struct OutputLog<'a> {
+    shared: &'a Shared,
+    execution: &'a Execution,
+    waiting: Mutex<Waiting>,
+    something_waits: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    stdout: Tail,
+    stderr: Tail,
+}
+
+/// The end of a stream that is not in the store yet.
+#[derive(Default)]
+struct Tail {
+    stored: u64,
+    bytes: BytesMut,
+}
+
+impl Tail {
+    fn take(&mut self, stream: Stream) -> Option<LogChunk> {
+        if self.bytes.is_empty() {
+            return None;
+        }
+        let bytes = self.bytes.split().freeze();
+        let offset = self.stored;
+        self.stored += bytes.len() as u64;
+        Some(LogChunk { stream, offset, bytes })
+    }
+}
+
+impl Waiting {
+    fn tail(&mut self, stream: Stream) -> &mut Tail {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.stdout.bytes.len() + self.stderr.bytes.len()
+    }
+
+    fn take(&mut self) -> Vec<LogChunk> {
+        let chunks = [self.stdout.take(Stream::Stdout), self.stderr.take(Stream::Stderr)];
+        chunks.into_iter().flatten().collect()
+    }
+}
+
+impl<'a> OutputLog<'a> {
+    pub(crate) fn new(shared: &'a Shared, execution: &'a Execution) -> OutputLog<'a> {
+        OutputLog { shared, execution, waiting: Mutex::default(), something_waits: Notify::new() }
+    }
+
+    /// Where the runner writes to.
+    pub(crate) fn sink(&'a self) -> Sink<'a> {
+        Sink { log: self }
+    }
+
+    /// Writes waiting output to the store, a little later than it came, for ever.
+    pub(crate) async fn flush_as_it_comes(&self) -> Infallible {
+        loop {
+            self.something_waits.notified().await;
+            self.shared.clock.sleep(FLUSH_AFTER).await;
+            self.flush(&mut *self.waiting.lock().await).await;
+        }
+    }
+
+    /// The whole output, and the chunks that are not in the store yet: they belong
+    /// into the commit that ends the run.
+    pub(crate) async fn finish(
+        self,
+        stderr_path: String,
+    ) -> StoreResult<(Captured, Vec<LogChunk>)> {
+        let mut waiting = self.waiting.into_inner();
+        let (stored_out, stored_err) = (waiting.stdout.stored, waiting.stderr.stored);
+        let log = waiting.take();
+        let mut stdout = stored(self.shared, self.execution, Stream::Stdout, stored_out).await?;
+        let mut stderr = stored(self.shared, self.execution, Stream::Stderr, stored_err).await?;
+        for chunk in &log {
+            match chunk.stream {
+                Stream::Stdout => stdout.extend_from_slice(&chunk.bytes),
+                Stream::Stderr => stderr.extend_from_slice(&chunk.bytes),
+            }
+        }
+        Ok((Captured { stdout, stderr, stderr_path }, log))
+    }
+
+    async fn flush(&self, waiting: &mut Waiting) {
+        let log = waiting.take();
+        if log.is_empty() {
+            return;
+        }
+        let scope = Scope::of_execution(self.execution);
+        let id = self.execution.id;
+        let append = || self.shared.store.append_log(scope, id, log.clone());
+        match commit::for_sure(self.shared, append).await {
+            Ok(()) => {
+                let (tenant, execution) = (self.execution.tenant, self.execution.id);
+                // An error means that nobody watches.
+                let _ = self.shared.notices.send(Notice::Output { tenant, execution });
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "output of a run was lost");
+            }
+        }
+    }
+}
+
+/// The first `length` bytes of a stream, from the store.
+async fn stored(
+    shared: &Shared,
+    execution: &Execution,
+    stream: Stream,
+    length: u64,
+) -> StoreResult<Vec<u8>> {
+    if length == 0 {
+        return Ok(Vec::new());
+    }
+    let scope = Scope::of_execution(execution);
+    let read = || shared.store.read_log(scope, execution.id, stream, 0, length);
+    Ok(commit::for_sure(shared, read).await?.to_vec())
+}
+
+/// The runner's end of an [`OutputLog`].
+pub(crate) struct Sink<'a> {
+    log: &'a OutputLog<'a>,
+}
+
+#[async_trait]
+impl OutputSink for Sink<'_> {
+    async fn write(&mut self, stream: Stream, bytes: Bytes) {
+        let mut waiting = self.log.waiting.lock().await;
+        waiting.tail(stream).bytes.extend_from_slice(&bytes);
+        if waiting.len() >= FLUSH_BYTES {
+            self.log.flush(&mut waiting).await;
+        } else {
+            self.log.something_waits.notify_one();
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Taking a request for an execution: on disk before the caller hears of it, and,
+//! when a runner is free, claimed and started in the same commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use attune_domain::JsonObject;
+use attune_domain::access::Principal;
+use attune_domain::action::RunnableAction;
+use attune_domain::clock::Timestamp;
+use attune_domain::execution::transition::{self, Event, IllegalTransition};
+use attune_domain::execution::{
+    Execution, ExecutionStatus, Idempotency, NewExecution, State, outcome,
+};
+use attune_domain::id::WorkerId;
+use attune_domain::runner::Place;
+use attune_domain::schema::Violation;
+use attune_domain::store::{StoreError, Submitted};
+
+use crate::shared::Shared;
+use crate::{Orchestrator, attempt, commit, prepare};
+
+/// A request that the door has checked: the caller may see and execute the action.
+#[derive(Clone, Debug)]
+pub struct ExecutionRequest {
+    pub runnable: RunnableAction,
+    pub config: Option<JsonObject>,
+    pub env_vars: BTreeMap<String, String>,
+    pub permission_set_refs: Option<Vec<String>>,
+    pub extra: JsonObject,
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Why no execution was created.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    #[error("this Idempotency-Key came before with another request")]
+    KeyReused,
+    #[error("the server is shutting down and takes no more work")]
+    Draining,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The steps of an execution that is created started.
+const STARTED_STEPS: [ExecutionStatus; 3] =
+    [ExecutionStatus::Requested, ExecutionStatus::Scheduled, ExecutionStatus::Running];
+
+impl Orchestrator {
+    /// Creates an execution; it is on disk when this returns. A request that repeats an
+    /// idempotency key returns the first one's execution.
+    pub async fn submit(
+        &self,
+        principal: &Principal,
+        request: ExecutionRequest,
+    ) -> Result<Execution, SubmitError> {
+        let shared = self.shared.clone();
+        let (scope, executor) = (principal.scope(), principal.identity());
+        if shared.stopping.is_cancelled() {
+            return Err(SubmitError::Draining);
+        }
+        // A task of its own: a caller that goes away between the commit and the start
+        // must not leave an execution that nobody runs.
+        let task = tokio::spawn(async move {
+            let violation = prepare::check_parameters(&request.runnable, request.config.as_ref());
+            let place = match violation {
+                None if !shared.queue_waits() => shared.runner.try_reserve(),
+                _ => None,
+            };
+            let now = shared.clock.now();
+            let state = initial_state(shared.worker, place.is_some(), now);
+            let ExecutionRequest { runnable, config, env_vars, .. } = request;
+            let new = NewExecution {
+                action: runnable.action.id,
+                action_ref: runnable.action.reference.clone(),
+                config,
+                env_vars,
+                permission_set_refs: request.permission_set_refs,
+                extra: request.extra,
+                executor: Some(executor),
+                state: state.map_err(|error| StoreError::Unavailable(Box::new(error)))?,
+                idempotency: request.idempotency,
+            };
+            match shared.store.submit(scope, new, now).await? {
+                Submitted::New(execution) => {
+                    Ok(go_on(&shared, execution, runnable, place, violation))
+                }
+                Submitted::Repeated(execution) => Ok(execution),
+                Submitted::KeyReused => Err(SubmitError::KeyReused),
+            }
+        });
+        task.await.unwrap_or_else(|panic| Err(StoreError::Unavailable(Box::new(panic)).into()))
+    }
+}
+
+/// Requested, or, with a place in hand, already claimed and started.
+fn initial_state(
+    worker: WorkerId,
+    starts: bool,
+    now: Timestamp,
+) -> Result<State, IllegalTransition> {
+    let requested = State::requested(now);
+    if !starts {
+        return Ok(requested);
+    }
+    let claimed = transition::apply(&requested, Event::Claimed(worker), now)?.state;
+    Ok(transition::apply(&claimed, Event::Started, now)?.state)
+}
+
+/// What follows the commit: the run starts, the parameters are refused, or the queue is told.
+fn go_on(
+    shared: &Arc<Shared>,
+    execution: Execution,
+    runnable: RunnableAction,
+    place: Option<Place>,
+    violation: Option<Violation>,
+) -> Execution {
+    let created = Arc::new(execution);
+    if let Some(place) = place {
+        shared.announce(&created, None, &STARTED_STEPS);
+        attempt::spawn(shared, Execution::clone(&created), Some(runnable), place);
+    } else {
+        shared.announce(&created, None, &STARTED_STEPS[..1]);
+        match violation {
+            Some(violation) => refuse(shared, Execution::clone(&created), &violation),
+            None => shared.wake_queue(),
+        }
+    }
+    Arc::unwrap_or_clone(created)
+}
+
+/// Ends an execution whose parameters do not fit, without a runner.
+fn refuse(shared: &Arc<Shared>, execution: Execution, violation: &Violation) {
+    let event = Event::Ended(outcome::of_violation(violation));
+    let shared = shared.clone();
+    let tracker = shared.attempts.clone();
+    tracker.spawn(async move {
+        if let Err(error) = commit::step_for_sure(&shared, &execution, event, Vec::new()).await {
+            // The dispatcher or a cancel was first: both end it as well.
+            tracing::debug!(execution = %execution.id, %error, "already taken");
+        }
+    });
+}

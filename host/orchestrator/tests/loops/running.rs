@@ -1,0 +1,148 @@
+//! Ordinary runs, started in the commit that creates them.
+
+use std::time::Duration;
+
+use attune_domain::execution::ExecutionStatus as S;
+use attune_orchestrator::SubmitError;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::scripted_runner::Script;
+use crate::world::{World, announced, soon};
+
+#[tokio::test]
+async fn a_free_place_starts_at_once_and_every_step_is_announced() {
+    let world = World::new(1).await;
+    // The dispatcher looks into the queue first; until it has, newcomers queue.
+    let (created, mut watch) = soon(async {
+        loop {
+            let watch = world.orchestrator.watch();
+            world.runner.next(Script::Exit { stdout: "hello\n", code: 0 });
+            let created = world.submit().await;
+            if created.state.status == S::Running {
+                return (created, watch);
+            }
+            world.end_of(created.id).await;
+        }
+    })
+    .await;
+    let ended = world.end_of(created.id).await;
+    assert_eq!(ended.state.status, S::Completed);
+    assert_eq!(ended.state.result.unwrap()["stdout"], "hello");
+    let steps = announced(&mut watch).await;
+    assert_eq!(steps, [S::Requested, S::Scheduled, S::Running, S::Completed]);
+}
+
+#[tokio::test]
+async fn the_job_holds_what_the_action_reads() {
+    let mut world = World::new(1).await;
+    let execution = world.submit().await;
+    let job = world.next_start().await;
+    assert_eq!(job.execution, execution.id);
+    assert_eq!(job.stdin, "{\"n\":1}\n");
+    assert_eq!(job.entry.file, "actions/act.py");
+    assert_eq!(job.env["ATTUNE_EXEC_ID"], execution.id.to_string());
+    assert_eq!(job.env["ATTUNE_ACTION"], "test.act");
+    assert!(job.pack_folder.ends_with("d1"));
+}
+
+#[tokio::test]
+async fn the_callers_variables_cannot_replace_the_servers() {
+    let mut world = World::new(1).await;
+    let mut request = world.request(json!({"n": 1}));
+    request.env_vars.insert("ATTUNE_ACTION".into(), "other.act".into());
+    request.env_vars.insert("MODE".into(), "dry".into());
+    world.orchestrator.submit(&world.principal, request).await.unwrap();
+    let job = world.next_start().await;
+    assert_eq!(job.env["ATTUNE_ACTION"], "test.act");
+    assert_eq!(job.env["MODE"], "dry");
+}
+
+#[tokio::test]
+async fn parameters_that_do_not_fit_end_it_without_a_runner() {
+    let mut world = World::new(1).await;
+    let request = world.request(json!({"n": "seven"}));
+    let created = world.orchestrator.submit(&world.principal, request).await.unwrap();
+    assert_eq!(created.state.status, S::Requested);
+    let ended = world.end_of(created.id).await;
+    assert_eq!(ended.state.status, S::Failed);
+    let result = ended.state.result.unwrap();
+    assert_eq!(result["failure_reason"], "parameters");
+    assert!(result["error"].as_str().unwrap().contains("'n'"), "{result}");
+    assert!(world.started.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_leaves_nothing_stuck() {
+    let mut world = World::new(1).await;
+    let submit = world.orchestrator.submit(&world.principal, world.request(json!({"n": 1})));
+    // Polled once, then dropped, as when a connection closes.
+    tokio::select! {
+        biased;
+        _ = submit => {}
+        () = std::future::ready(()) => {}
+    }
+    let job = world.next_start().await;
+    assert_eq!(world.end_of(job.execution).await.state.status, S::Completed);
+}
+
+#[tokio::test]
+async fn waiting_gives_up_when_the_time_is_over() {
+    let mut world = World::new(1).await;
+    let (_release, released) = oneshot::channel();
+    world.runner.next(Script::UntilReleased(released));
+    let execution = world.submit().await;
+    world.next_start().await;
+    let wait =
+        world.orchestrator.wait_for_end(world.scope(), execution.id, Duration::from_secs(10));
+    let advance = async {
+        tokio::task::yield_now().await;
+        world.clock.advance(Duration::from_secs(11));
+    };
+    let (seen, ()) = soon(async { tokio::join!(wait, advance) }).await;
+    assert_eq!(seen.unwrap().unwrap().state.status, S::Running);
+}
+
+#[tokio::test]
+async fn draining_lets_running_work_end_and_takes_no_more() {
+    let mut world = World::new(1).await;
+    let (release, released) = oneshot::channel();
+    world.runner.next(Script::UntilReleased(released));
+    let execution = world.submit().await;
+    world.next_start().await;
+    let orchestrator = world.orchestrator.clone();
+    let drained = tokio::spawn(async move { orchestrator.drain().await });
+    let refused = soon(async {
+        loop {
+            match world.try_submit().await {
+                Err(error) => return error,
+                Ok(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    assert!(matches!(refused, SubmitError::Draining));
+    assert_eq!(world.status(execution.id).await, S::Running);
+    release.send(()).unwrap();
+    assert_eq!(soon(drained).await.unwrap(), 0);
+    assert_eq!(world.status(execution.id).await, S::Completed);
+}
+
+#[tokio::test]
+async fn a_reused_key_with_another_request_is_refused() {
+    let world = World::new(1).await;
+    let keyed = |digest: &str| {
+        let mut request = world.request(json!({"n": 1}));
+        let idempotency = attune_domain::execution::Idempotency {
+            key: "once".into(),
+            request_digest: digest.into(),
+        };
+        request.idempotency = Some(idempotency);
+        request
+    };
+    let first = world.orchestrator.submit(&world.principal, keyed("a")).await.unwrap();
+    let again = world.orchestrator.submit(&world.principal, keyed("a")).await.unwrap();
+    assert_eq!(first.id, again.id);
+    let other = world.orchestrator.submit(&world.principal, keyed("b")).await;
+    assert!(matches!(other, Err(SubmitError::KeyReused)), "{other:?}");
+}

@@ -1,0 +1,101 @@
+//! A runner whose runs do what the test says.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use attune_domain::runner::{
+    Job, Lost, OutputSink, Place, RunEnd, RunReport, Runner, StopSignal, Stream, Usage,
+};
+use bytes::Bytes;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// What one run does.
+pub(crate) enum Script {
+    /// Writes to stdout and exits.
+    Exit {
+        stdout: &'static str,
+        code: i32,
+    },
+    /// Writes this many bytes in pieces of 64 KiB and exits with 0.
+    Write {
+        bytes: usize,
+    },
+    /// Writes to stdout and runs until it is told to stop.
+    UntilStopped {
+        stdout: &'static str,
+    },
+    /// Runs until the test lets it go.
+    UntilReleased(oneshot::Receiver<()>),
+    Lost(Lost),
+}
+
+pub(crate) struct ScriptedRunner {
+    places: Arc<Semaphore>,
+    scripts: Mutex<VecDeque<Script>>,
+    started: mpsc::UnboundedSender<Job>,
+}
+
+impl ScriptedRunner {
+    /// A runner with so many places; the receiver gets each job as it starts.
+    pub(crate) fn new(places: usize) -> (Arc<ScriptedRunner>, mpsc::UnboundedReceiver<Job>) {
+        let (started, jobs) = mpsc::unbounded_channel();
+        let places = Arc::new(Semaphore::new(places));
+        (Arc::new(ScriptedRunner { places, scripts: Mutex::default(), started }), jobs)
+    }
+
+    /// Says what the next run does; runs without a script exit with 0.
+    pub(crate) fn next(&self, script: Script) {
+        self.scripts.lock().unwrap().push_back(script);
+    }
+}
+
+fn report(end: RunEnd) -> RunReport {
+    RunReport { end, usage: Usage::default(), stdout_dropped: 0, stderr_dropped: 0 }
+}
+
+#[async_trait]
+impl Runner for ScriptedRunner {
+    fn try_reserve(&self) -> Option<Place> {
+        self.places.clone().try_acquire_owned().ok().map(Place::new)
+    }
+
+    async fn reserve(&self) -> Place {
+        Place::new(self.places.clone().acquire_owned().await.unwrap())
+    }
+
+    async fn run(
+        &self,
+        _place: Place,
+        job: Job,
+        output: &mut dyn OutputSink,
+        stop: StopSignal,
+    ) -> RunReport {
+        let script = self.scripts.lock().unwrap().pop_front();
+        let _ = self.started.send(job);
+        let write = Bytes::from_static;
+        match script.unwrap_or(Script::Exit { stdout: "", code: 0 }) {
+            Script::Exit { stdout, code } => {
+                output.write(Stream::Stdout, write(stdout.as_bytes())).await;
+                report(RunEnd::Exited(code))
+            }
+            Script::Write { bytes } => {
+                let piece = Bytes::from(vec![b'x'; 64 << 10]);
+                for _ in 0..bytes / piece.len() {
+                    output.write(Stream::Stdout, piece.clone()).await;
+                }
+                report(RunEnd::Exited(0))
+            }
+            Script::UntilStopped { stdout } => {
+                output.write(Stream::Stdout, write(stdout.as_bytes())).await;
+                stop.await;
+                report(RunEnd::Stopped)
+            }
+            Script::UntilReleased(released) => {
+                let _ = released.await;
+                report(RunEnd::Exited(0))
+            }
+            Script::Lost(lost) => report(RunEnd::Lost(lost)),
+        }
+    }
+}

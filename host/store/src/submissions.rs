@@ -1,0 +1,173 @@
+//! Submitting: a new execution, unless its idempotency key came before.
+
+use std::time::Duration;
+
+use attune_domain::clock::Timestamp;
+use attune_domain::execution::{Execution, Idempotency, NewExecution};
+use attune_domain::id::{ExecutionId, TenantId};
+use attune_domain::store::{StoreResult, Submitted};
+use sqlx::query;
+
+use crate::engine::Connection;
+use crate::error::{Stored, corrupt};
+use crate::executions::{self, StateRow, execution_columns};
+use crate::rows::{Fields, json_text, micros, optional_json_text};
+
+/// How long an idempotency key is remembered.
+const KEY_KEPT: Duration = Duration::from_hours(24);
+
+/// An execution that is to be created.
+pub(crate) struct Submission {
+    /// What it will be; the id is not known yet.
+    execution: Execution,
+    action: i64,
+    idempotency: Option<Idempotency>,
+    row: Texts,
+}
+
+/// What of the row has to be written as JSON; done before the writer is reached.
+struct Texts {
+    state: StateRow,
+    permission_set_refs: Option<String>,
+    extra: String,
+    env_vars: String,
+    config: Option<String>,
+}
+
+impl Submission {
+    pub(crate) fn new(tenant: TenantId, new: NewExecution, now: Timestamp) -> Submission {
+        let row = Texts {
+            state: StateRow::of(&new.state),
+            permission_set_refs: optional_json_text(new.permission_set_refs.as_ref()),
+            extra: json_text(&new.extra),
+            env_vars: json_text(&new.env_vars),
+            config: optional_json_text(new.config.as_ref()),
+        };
+        let execution = Execution {
+            id: ExecutionId(0),
+            tenant,
+            action: Some(new.action),
+            action_ref: new.action_ref,
+            config: new.config,
+            env_vars: new.env_vars,
+            permission_set_refs: new.permission_set_refs,
+            extra: new.extra,
+            parent: None,
+            executor: new.executor,
+            state: new.state,
+            created: now,
+        };
+        Submission { execution, action: new.action.0, idempotency: new.idempotency, row }
+    }
+
+    /// Creates the execution unless its key came before.
+    pub(crate) async fn submit(mut self, connection: &mut Connection) -> StoreResult<Submitted> {
+        let Some(idempotency) = self.idempotency.take() else {
+            return Ok(Submitted::New(self.insert(connection).await?));
+        };
+        forget_old_keys(connection, self.execution.created).await?;
+        let key = Key::of(&self.execution, idempotency);
+        if let Some(earlier) = key.earlier(connection).await? {
+            return Ok(earlier);
+        }
+        let execution = self.insert(connection).await?;
+        key.remember(connection, &execution).await?;
+        Ok(Submitted::New(execution))
+    }
+
+    async fn insert(mut self, connection: &mut Connection) -> StoreResult<Execution> {
+        let execution = &self.execution;
+        let row = query(
+            "INSERT INTO execution (tenant, action, action_ref, executor, status, version,
+                 worker, starts, started_at, created, updated, permission_set_refs, extra,
+                 env_vars, config, result)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             RETURNING id",
+        )
+        .bind(execution.tenant.0)
+        .bind(self.action)
+        .bind(&execution.action_ref)
+        .bind(execution.executor.map(|identity| identity.0))
+        .bind(self.row.state.status.as_str())
+        .bind(self.row.state.version)
+        .bind(self.row.state.worker)
+        .bind(self.row.state.starts)
+        .bind(self.row.state.started_at)
+        .bind(micros(execution.created))
+        .bind(self.row.state.updated)
+        .bind(self.row.permission_set_refs)
+        .bind(self.row.extra)
+        .bind(self.row.env_vars)
+        .bind(self.row.config)
+        .bind(self.row.state.result)
+        .fetch_one(connection)
+        .await
+        .stored()?;
+        self.execution.id = ExecutionId(Fields::of(&row).table("execution")?);
+        Ok(self.execution)
+    }
+}
+
+async fn forget_old_keys(connection: &mut Connection, now: Timestamp) -> StoreResult<()> {
+    query("DELETE FROM execution_key WHERE created <= $1")
+        .bind(micros(now - KEY_KEPT))
+        .execute(connection)
+        .await
+        .stored()?;
+    Ok(())
+}
+
+/// An idempotency key with whom it is unique for.
+struct Key {
+    tenant: TenantId,
+    executor: i64,
+    idempotency: Idempotency,
+}
+
+impl Key {
+    fn of(execution: &Execution, idempotency: Idempotency) -> Key {
+        let executor = execution.executor.map_or(0, |identity| identity.0);
+        Key { tenant: execution.tenant, executor, idempotency }
+    }
+
+    /// What is to be answered if the key came before.
+    async fn earlier(&self, connection: &mut Connection) -> StoreResult<Option<Submitted>> {
+        let row = query(
+            "SELECT execution, request_digest FROM execution_key
+             WHERE tenant = $1 AND executor = $2 AND key = $3",
+        )
+        .bind(self.tenant.0)
+        .bind(self.executor)
+        .bind(&self.idempotency.key)
+        .fetch_optional(&mut *connection)
+        .await
+        .stored()?;
+        let Some(row) = row else { return Ok(None) };
+        let mut fields = Fields::of(&row);
+        let execution = fields.table("execution_key")?;
+        if fields.get::<&str>()? != self.idempotency.request_digest {
+            return Ok(Some(Submitted::KeyReused));
+        }
+        let sql = concat!("SELECT ", execution_columns!(), " FROM execution WHERE id = $1");
+        let row = query(sql).bind(execution).fetch_optional(connection).await.stored()?;
+        let row = row.ok_or_else(|| corrupt("execution_key", execution, "no such execution"))?;
+        Ok(Some(Submitted::Repeated(executions::read(&mut Fields::of(&row))?)))
+    }
+
+    async fn remember(&self, connection: &mut Connection, made: &Execution) -> StoreResult<()> {
+        query(
+            "INSERT INTO execution_key (tenant, executor, key, request_digest, execution, created)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(self.tenant.0)
+        .bind(self.executor)
+        .bind(&self.idempotency.key)
+        .bind(&self.idempotency.request_digest)
+        .bind(made.id.0)
+        .bind(micros(made.created))
+        .execute(connection)
+        .await
+        .stored()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! What every engine of the store must do, run on each of them.
+//!
+//! A check is an async function over a fresh [`support::Database`]; the list below
+//! makes a test of each, for each engine. What only one engine has is in its own module.
+
+#![expect(clippy::unwrap_used, reason = "in a check, a panic is how a failure is told")]
+
+mod actions;
+mod claims;
+mod durability;
+mod executions;
+mod identities;
+mod logs;
+mod packs;
+mod replay;
+mod scopes;
+mod speed;
+mod sqlite;
+mod support;
+mod tokens;
+
+macro_rules! conformance {
+    ($engine:ident: $($module:ident { $($check:ident),* $(,)? })*) => {
+        mod $engine {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $check() {
+                    let mut database = crate::$engine::open().await;
+                    crate::$module::$check(&mut database).await;
+                })*
+            })*
+        }
+    };
+}
+
+mod on {
+    conformance! { sqlite:
+        identities {
+            an_identity_reads_back, a_login_is_unique_over_all_tenants,
+            a_display_name_can_be_cleared, the_built_in_tenants_are_there,
+            grants_come_with_the_pack_that_brings_the_set,
+        }
+        tokens {
+            a_token_is_in_force_until_it_expires, a_replaced_token_is_worth_nothing,
+            a_new_password_revokes_all_tokens, expired_tokens_are_swept,
+        }
+        packs {
+            a_pack_reads_back, a_ref_is_taken_once, a_shared_ref_is_taken_for_all,
+            a_pack_can_be_changed, a_forced_install_keeps_ids_and_drops_what_is_gone,
+            an_install_that_fails_changes_nothing, a_pack_goes_with_its_components,
+            old_versions_are_kept_for_a_day, lists_show_what_the_filter_allows,
+            a_permission_set_cannot_be_taken_over,
+        }
+        actions {
+            an_action_reads_back, a_ref_is_taken_once, an_action_runs_with_its_pack,
+            an_action_can_be_changed, a_search_is_for_plain_text, an_action_can_be_deleted,
+        }
+        executions {
+            a_submission_reads_back, an_old_version_is_refused, the_newest_come_first,
+            pages_lose_nothing_while_rows_come_in, filters_narrow_the_list,
+            results_are_searched_for_plain_text, stats_count_by_status,
+            a_repeated_key_creates_nothing, a_key_is_forgotten_after_a_day,
+            equal_keys_at_once_create_one, history_outlives_the_action,
+        }
+        claims {
+            a_claim_is_the_transition, the_oldest_are_claimed_first,
+            nothing_is_claimed_twice, a_worker_finds_what_it_holds,
+        }
+        logs {
+            output_reads_back_from_any_offset, a_repeated_chunk_is_kept_once,
+            output_comes_with_the_state, another_start_begins_a_new_log,
+        }
+        scopes {
+            packs_of_others_are_invisible, packs_of_others_stay_as_they_are,
+            actions_of_others_are_out_of_reach, executions_of_others_are_out_of_reach,
+            identities_of_others_stay_as_they_are, shared_things_are_seen_and_not_written,
+        }
+        durability {
+            concurrent_submissions_outlive_the_process, a_refused_job_fails_alone,
+            a_closed_store_refuses,
+        }
+    }
+}
