@@ -1,1 +1,26 @@
-//! stub
+//! The HTTP door: REST, SSE, the API document and the docs page.
+//!
+//! The only room that knows axum. A request passes [`middleware`](self) (id, log
+//! span, panics), then an extractor makes a `Principal` from its bearer token,
+//! then a handler in `routes` asks `attune_domain::access` whether it may, calls
+//! the store, the orchestrator or the catalog, and answers with an envelope.
+//! `problem` is the one place where an error becomes a status; `models` holds
+//! what travels on the wire. No rule of the product lives here.
+
+mod access;
+mod auth;
+mod envelope;
+mod input;
+mod middleware;
+mod models;
+mod paging;
+mod problem;
+mod redact;
+mod routes;
+mod server;
+mod state;
+mod waiting;
+
+pub use auth::passwords::{HashError, hash_password};
+pub use server::{router, serve};
+pub use state::{ApiParts, ApiSettings, SecretBytes};

@@ -1,1 +1,74 @@
-fn main() {}
+//! The binary `attune`: the server, its client and its doctor.
+//!
+//! [`config`] has every setting, [`wire`] is the one place that names the concrete
+//! types of the other rooms, [`serve`] is the server's life from start to drain.
+//! The client's commands ([`commands`]) know the server by its API only.
+
+mod args;
+mod bootstrap;
+mod client;
+mod clock;
+mod commands;
+mod config;
+mod data_dir;
+mod doctor;
+mod embedded;
+mod failure;
+mod output;
+mod secret;
+mod serve;
+mod telemetry;
+mod wire;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use args::{Cli, Command};
+use config::Config;
+use failure::Failure;
+use output::Output;
+
+/// Hidden subcommand: become a sandbox runner.
+const RUNNER: &str = "runner";
+
+fn main() -> ExitCode {
+    // A runner takes no arguments, reads no environment and must have a single thread:
+    // it branches off before anything else happens.
+    if std::env::args_os().nth(1).is_some_and(|first| first == RUNNER) {
+        return attune_sandbox::runner_main();
+    }
+    let matches = Cli::command().get_matches();
+    let parsed = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let output = Output::new(parsed.client.json);
+    match run(parsed, &matches) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure.to_string());
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(parsed: Cli, matches: &ArgMatches) -> Result<(), Failure> {
+    match parsed.command {
+        Command::Serve(_) => serve::run(&settings(matches)?),
+        Command::Doctor(_) => {
+            let output = Output::new(parsed.client.json);
+            let config = settings(matches)?;
+            runtime()?.block_on(doctor::run(&config, output))
+        }
+        command => runtime()?.block_on(commands::run(&parsed.client, command)),
+    }
+}
+
+fn settings(matches: &ArgMatches) -> Result<Config, Failure> {
+    let (_, matches) = matches.subcommand().context("no subcommand")?;
+    config::load(matches)
+}
+
+/// One thread is enough for a command.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what a build needs and this machine lacks. Quick when nothing is missing.
+set -euo pipefail
+
+missing=()
+command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v python3 >/dev/null || missing+=(python3)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+
+if ! command -v cargo >/dev/null; then
+    echo "prepare: Rust is missing; install it from https://rustup.rs" >&2
+    exit 1
+fi
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    as_root=(sudo)
+fi
+if ! command -v apt-get >/dev/null; then
+    echo "prepare: please install: ${missing[*]}" >&2
+    exit 1
+fi
+echo "prepare: installing ${missing[*]}"
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy "${missing[@]}"

@@ -1,0 +1,120 @@
+//! Who is asking: from a bearer token to a principal.
+//!
+//! [`claims`] signs and verifies tokens, [`session`] issues them, [`cache`] saves
+//! the reads that a busy caller would cost, [`passwords`] hashes.
+
+pub(crate) mod cache;
+pub(crate) mod claims;
+pub(crate) mod passwords;
+pub(crate) mod session;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use attune_domain::access::Principal;
+use attune_domain::clock::Timestamp;
+use attune_domain::id::IdentityId;
+use attune_domain::identity::TokenKind;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use chrono::DateTime;
+use tracing::Span;
+
+use self::claims::Claims;
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+/// The caller, as the bearer token proves.
+pub(crate) struct Bearer {
+    principal: Arc<Principal>,
+    /// When the token, and with it a stream, ends.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Deref for Bearer {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.principal
+    }
+}
+
+impl FromRequestParts<ApiState> for Bearer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Bearer, Problem> {
+        let token = bearer_token(&parts.headers)
+            .ok_or_else(|| Problem::bearer("Missing authentication token"))?;
+        let now = state.clock.now();
+        let claims = state
+            .tokens
+            .verify(token, TokenKind::Access, now)
+            .map_err(|error| Problem::bearer(error.to_string()))?;
+        let principal = principal(state, &claims, now).await?;
+        Span::current().record("identity", principal.identity().0);
+        let expires_at = DateTime::from_timestamp(claims.exp, 0).unwrap_or(now);
+        Ok(Bearer { principal, expires_at })
+    }
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+async fn principal(
+    state: &ApiState,
+    claims: &Claims,
+    now: Timestamp,
+) -> Result<Arc<Principal>, Problem> {
+    if let Some(principal) = state.principals.get(&claims.jti, now) {
+        return Ok(principal);
+    }
+    let ticket = state.principals.ticket();
+    let principal = Arc::new(load(state, claims, now).await?);
+    state.principals.put(ticket, claims.jti.clone(), Arc::clone(&principal), now);
+    Ok(principal)
+}
+
+/// A correct signature is not enough: the server must know the token, and its owner
+/// must be allowed in.
+async fn load(state: &ApiState, claims: &Claims, now: Timestamp) -> Result<Principal, Problem> {
+    let refused = || Problem::bearer("Invalid authentication token");
+    let token = state.store.token_in_force(&claims.jti, now).await?.ok_or_else(refused)?;
+    if token.kind != TokenKind::Access || Some(token.identity) != claims.identity() {
+        return Err(refused());
+    }
+    let identity = state.store.identity(token.identity).await?.ok_or_else(refused)?;
+    if identity.frozen {
+        return Err(refused());
+    }
+    let grants = state.store.effective_grants(identity.id).await?;
+    Ok(Principal::authenticated(&identity, token.kind, grants))
+}
+
+impl Claims {
+    /// The identity that the token names.
+    pub(crate) fn identity(&self) -> Option<IdentityId> {
+        self.sub.parse().ok().map(IdentityId)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(value: &str) -> Option<String> {
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
+        bearer_token(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn only_the_bearer_scheme_counts() {
+        assert_eq!(token("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(token("bearer abc").as_deref(), Some("abc"));
+        assert_eq!(token("Basic abc"), None);
+        assert_eq!(token("abc"), None);
+        assert_eq!(bearer_token(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! What travels on the wire (contract, models): requests with their checks, responses
+//! with the keys that must always be present. Nullable ones are sent as null.
+
+pub(crate) mod action;
+pub(crate) mod auth;
+pub(crate) mod execution;
+pub(crate) mod extras;
+pub(crate) mod notification;
+pub(crate) mod pack;

@@ -1,0 +1,56 @@
+//! The router with everything around it, and serving it.
+
+use std::future::Future;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::middleware;
+use crate::problem::Problem;
+use crate::routes;
+use crate::state::{ApiParts, ApiState};
+
+/// The whole HTTP interface, for a caller that serves it itself. Its streams end
+/// only with their subjects; [`serve`] can also stop.
+pub fn router(parts: ApiParts) -> Router {
+    assemble(parts, CancellationToken::new())
+}
+
+/// Serves until `stop` resolves, then finishes the requests in flight; event
+/// streams are closed.
+pub async fn serve(
+    listener: TcpListener,
+    parts: ApiParts,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let stopping = CancellationToken::new();
+    let app = assemble(parts, stopping.clone());
+    // Answers are small and complete: waiting to fill a packet only adds latency.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "a connection keeps Nagle's algorithm");
+        }
+    });
+    let stopped = async move {
+        stop.await;
+        stopping.cancel();
+    };
+    axum::serve(listener, app).with_graceful_shutdown(stopped).await
+}
+
+fn assemble(parts: ApiParts, stopping: CancellationToken) -> Router {
+    let version = parts.settings.version.clone();
+    let (router, document) = routes::described(&version).split_for_parts();
+    router
+        .merge(routes::docs::router(&document))
+        .fallback(async || Problem::not_found("no such path"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        // Bodies are limited where they are read, with answers in the envelope.
+        .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn(middleware::around))
+        .with_state(ApiState::new(parts, stopping))
+}

@@ -1,0 +1,183 @@
+//! The command line: what can be said, not what it does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it worked; for `run` and `execution watch`: the execution completed
+  1  the execution did not complete, or the request was refused
+  2  wrong arguments or settings
+  3  not signed in, or not allowed
+  4  not found
+  5  the server does not answer";
+
+const RUN_HELP: &str = "\
+Parameters:
+  key=value   the type that the action declares for `key`; text if it declares none
+  key:=JSON   this JSON value
+
+Examples:
+  attune run core.echo message=hello
+  attune run core.sleep seconds=3 --watch
+  attune run examples.report words:='[\"a\", \"b\"]'
+
+The result goes to stdout, everything about it to stderr.";
+
+/// Attune runs automation in a sandbox.
+#[derive(Parser, Debug)]
+#[command(name = "attune", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub client: ClientArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What all client commands share.
+#[derive(Args, Debug)]
+pub(crate) struct ClientArgs {
+    /// Server to talk to; without this the one of the last login
+    #[arg(long, env = "ATTUNE_URL", global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// Write JSON for programs instead of text for people
+    #[arg(short = 'j', long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run the server
+    Serve(Box<Config>),
+    /// Check what the server needs on this machine, and say how to mend it
+    Doctor(Box<Config>),
+    /// Sign in and remember it
+    Login(LoginArgs),
+    /// Packs
+    #[command(subcommand)]
+    Pack(PackCommand),
+    /// Actions
+    #[command(subcommand)]
+    Action(ActionCommand),
+    /// Run an action, wait for its result and print it
+    Run(RunArgs),
+    /// Executions
+    #[command(subcommand)]
+    Execution(ExecutionCommand),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LoginArgs {
+    /// Who signs in; without this the command asks
+    #[arg(value_name = "LOGIN")]
+    pub login: Option<String>,
+    /// Read the password from stdin; else from `ATTUNE_PASSWORD`, else the command asks
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PackCommand {
+    /// Install a pack from a folder or a .tar.gz
+    Upload {
+        /// Folder with a pack.yaml, or an archive of one
+        #[arg(value_name = "DIR|FILE.tar.gz")]
+        path: PathBuf,
+        /// Replace an installed pack of the same ref
+        #[arg(long)]
+        force: bool,
+    },
+    /// List packs
+    List(PageArgs),
+    /// Show one pack and its actions
+    Show {
+        #[arg(value_name = "REF")]
+        reference: String,
+    },
+    /// Delete a pack and its actions
+    Delete {
+        #[arg(value_name = "REF")]
+        reference: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ActionCommand {
+    /// List actions
+    List {
+        /// Only those of this pack
+        #[arg(long, value_name = "REF")]
+        pack: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Show one action and its parameters
+    Show {
+        #[arg(value_name = "REF")]
+        reference: String,
+    },
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = RUN_HELP)]
+pub(crate) struct RunArgs {
+    /// The action
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// Parameters, see below
+    #[arg(value_name = "KEY=VALUE")]
+    pub parameters: Vec<String>,
+    /// Show output and status as they come
+    #[arg(short, long, conflicts_with = "no_wait")]
+    pub watch: bool,
+    /// Print the execution's id and do not wait
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Seconds to wait for the end
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub wait: u64,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ExecutionCommand {
+    /// List executions, newest first
+    List {
+        /// Only those with this status
+        #[arg(long)]
+        status: Option<String>,
+        /// Only those of this action
+        #[arg(long, value_name = "REF")]
+        action: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Show one execution and its result
+    Show { id: i64 },
+    /// Print what an execution wrote
+    Logs {
+        id: i64,
+        /// Only stderr; without this only stdout
+        #[arg(long)]
+        stderr: bool,
+        /// Go on until the execution ends
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Follow an execution until it ends
+    Watch { id: i64 },
+    /// Stop an execution
+    Cancel { id: i64 },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PageArgs {
+    /// Which page
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub page: u32,
+    /// Rows on a page
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub page_size: u32,
+}

@@ -1,0 +1,142 @@
+//! Every setting of the server: one struct, which is its flags, its environment
+//! variables (`ATTUNE_…`) and its keys in `attune.toml` at once.
+//!
+//! A flag wins over a variable, a variable over the file, the file over the
+//! default. What is given wrongly stops the start with its name. Secrets are no
+//! settings: they come from the environment only, see [`environment`].
+
+pub(crate) mod environment;
+mod limits;
+mod load;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use limits::{ArchiveSettings, LimitSettings};
+pub(crate) use load::load;
+
+/// The server's settings. An argument's id is its key in the file.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Settings file; without this `attune.toml` in the working directory is read if it exists
+    #[arg(long = "config", env = "ATTUNE_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+
+    /// Address and port of the API
+    #[arg(long, env = "ATTUNE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub listen: SocketAddr,
+
+    /// Folder of everything the server keeps: database, packs, compiled code, scratch
+    #[arg(long, env = "ATTUNE_DATA_DIR", default_value = "./data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Database, `sqlite:PATH`; without this `attune.db` in the data folder
+    #[arg(long, env = "ATTUNE_DATABASE_URL", value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// How the log on stderr is written; `auto` is pretty on a terminal, else JSON
+    #[arg(long, env = "ATTUNE_LOG_FORMAT", default_value = "auto", value_name = "FORM")]
+    pub log_format: LogFormat,
+
+    /// What is logged: `info`, or by room as in `info,attune_api=debug`
+    #[arg(long, env = "ATTUNE_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    pub log_level: String,
+
+    /// Runner processes that a busy tenant gets; without this one for each core
+    #[arg(long, env = "ATTUNE_RUNNERS", value_name = "N")]
+    pub runners: Option<usize>,
+
+    /// Runs that one runner hosts at once
+    #[arg(long, env = "ATTUNE_PLACES_PER_RUNNER", default_value_t = 32, value_name = "N")]
+    pub places_per_runner: usize,
+
+    /// Interpreters that each runner keeps ready, about 2 MB each
+    #[arg(long, env = "ATTUNE_PRIMED", default_value_t = 4, value_name = "N")]
+    pub primed: usize,
+
+    /// Runners that wait for a tenant to need them
+    #[arg(long, env = "ATTUNE_SPARE_RUNNERS", default_value_t = 1, value_name = "N")]
+    pub spare_runners: usize,
+
+    /// Whether the server may start where the kernel lacks a part of the runners' confinement
+    #[arg(long, env = "ATTUNE_CONFINEMENT", default_value = "required", value_name = "RULE")]
+    pub confinement: Confinement,
+
+    /// Seconds that running work gets to finish after SIGTERM
+    #[arg(long, env = "ATTUNE_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
+    pub drain_seconds: u64,
+
+    /// Whether people may create their own identity
+    #[arg(long, env = "ATTUNE_SELF_REGISTRATION", default_value = "on", value_name = "SWITCH")]
+    pub self_registration: Switch,
+
+    /// Bytes of a JSON request
+    #[arg(long, env = "ATTUNE_MAX_BODY_BYTES", default_value_t = 10_000_000, value_name = "BYTES")]
+    pub max_body_bytes: usize,
+
+    /// Bytes of an uploaded pack, compressed
+    #[arg(
+        long,
+        env = "ATTUNE_MAX_UPLOAD_BYTES",
+        default_value_t = 110_000_000,
+        value_name = "BYTES"
+    )]
+    pub max_upload_bytes: usize,
+
+    /// The longest time, in milliseconds, that an action's manifest may ask for
+    #[arg(long, env = "ATTUNE_MAX_WALL_MS", default_value_t = 3_600_000, value_name = "MS")]
+    pub max_wall_ms: u64,
+
+    #[command(flatten)]
+    pub limits: LimitSettings,
+
+    #[command(flatten)]
+    pub archive: ArchiveSettings,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Auto,
+    Pretty,
+    Json,
+}
+
+/// What the server does where the kernel cannot confine a runner fully.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Confinement {
+    /// It does not start.
+    Required,
+    /// It takes what there is, and says so.
+    BestEffort,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+impl Config {
+    /// The database's file.
+    pub(crate) fn database_path(&self) -> PathBuf {
+        let path = self.database_url.as_deref().and_then(sqlite_path);
+        path.unwrap_or_else(|| self.data_dir.join("attune.db"))
+    }
+}
+
+/// The path in `sqlite:PATH`, `sqlite://PATH`, or none when it names no such file.
+fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
+}

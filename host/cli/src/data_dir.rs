@@ -1,0 +1,101 @@
+//! The data folder: made private, held by one server at a time, and home of the
+//! secret that signs tokens.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use rustix::fs::{FlockOperation, flock};
+
+use crate::secret::Secret;
+
+/// A data folder that this process holds. Another server is refused until it is dropped.
+pub(crate) struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder if it is missing, and takes it.
+    pub(crate) fn take(path: &Path) -> anyhow::Result<DataDir> {
+        let problem = || format!("data folder {} (--data-dir, ATTUNE_DATA_DIR)", path.display());
+        DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(problem)?;
+        let path = path.canonicalize().with_context(problem)?;
+        let lock = private().create(true).truncate(false).open(path.join("lock"));
+        let lock = lock.with_context(problem)?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            bail!("{}: another attune uses it", problem());
+        }
+        Ok(DataDir { path, _lock: lock })
+    }
+
+    /// The absolute path of something in the folder.
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The secret that signs tokens: read from the folder, or made at the first start.
+    pub(crate) fn jwt_secret(&self) -> anyhow::Result<Secret> {
+        let path = self.join("jwt.secret");
+        let problem = || format!("cannot use {}", path.display());
+        match File::open(&path) {
+            Ok(mut file) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text).with_context(problem)?;
+                if text.trim().is_empty() {
+                    bail!("{} is empty: delete it to get a new one", path.display());
+                }
+                Ok(Secret::new(text.trim()))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let secret = Secret::generate();
+                write_secret(&path, &secret).with_context(problem)?;
+                Ok(secret)
+            }
+            Err(error) => Err(error).with_context(problem),
+        }
+    }
+}
+
+/// Written beside its place and moved there, so that a crash leaves no half of it.
+fn write_secret(path: &Path, secret: &Secret) -> std::io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    let mut file = private().create(true).truncate(true).open(&unfinished)?;
+    writeln!(file, "{}", secret.expose())?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn one_server_holds_the_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let held = DataDir::take(&place.path().join("data")).unwrap();
+        assert!(DataDir::take(&place.path().join("data")).is_err());
+        drop(held);
+        assert!(DataDir::take(&place.path().join("data")).is_ok());
+    }
+
+    #[test]
+    fn the_secret_is_made_once_and_private() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = DataDir::take(place.path()).unwrap();
+        let first = folder.jwt_secret().unwrap();
+        assert_eq!(folder.jwt_secret().unwrap().expose(), first.expose());
+        let mode = std::fs::metadata(folder.join("jwt.secret")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

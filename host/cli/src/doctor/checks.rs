@@ -1,0 +1,142 @@
+//! The checks themselves, in the order in which a start of the server would fail.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use attune_store::SqliteStore;
+
+use super::Check;
+use crate::config::{Config, Confinement};
+use crate::data_dir::DataDir;
+use crate::embedded;
+
+/// Free bytes below which a server soon cannot store results.
+const LITTLE_DISK: u64 = 500_000_000;
+
+pub(super) async fn all(config: &Config) -> Vec<Check> {
+    let (folder, running) = data_folder(&config.data_dir);
+    let mut checks = vec![folder, free_disk(&config.data_dir), database(config).await];
+    checks.extend([port(config, running), runtime(), compiled_runtime(&config.data_dir)]);
+    checks.extend(confinement(config.confinement == Confinement::Required));
+    checks
+}
+
+/// The folder, and whether a server holds it.
+fn data_folder(path: &Path) -> (Check, bool) {
+    const NAME: &str = "data folder";
+    let shown = path.display();
+    let Ok(metadata) = path.metadata() else {
+        let parent = existing(path);
+        let writable = rustix::fs::access(&parent, rustix::fs::Access::WRITE_OK).is_ok();
+        let check = if writable {
+            Check::good(NAME, format!("{shown} will be made"))
+        } else {
+            let found = format!("{shown} cannot be made in {}", parent.display());
+            Check::bad(
+                NAME,
+                found,
+                "choose another with --data-dir, or: sudo install -d -o $USER …",
+            )
+        };
+        return (check, false);
+    };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let found = format!("{shown} can be entered by other users (mode {mode:o})");
+        return (Check::bad(NAME, found, format!("chmod 700 {shown}")), false);
+    }
+    match DataDir::take(path) {
+        Ok(_) => (Check::good(NAME, format!("{shown}, private")), false),
+        Err(_) if path.join("lock").exists() => {
+            (Check::good(NAME, format!("{shown}, in use by a running server")), true)
+        }
+        Err(error) => (Check::bad(NAME, format!("{error:#}"), format!("chown it: {shown}")), false),
+    }
+}
+
+fn free_disk(path: &Path) -> Check {
+    const NAME: &str = "free disk";
+    match rustix::fs::statvfs(existing(path)) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let found = format!("{} MB", free / 1_000_000);
+            if free >= LITTLE_DISK {
+                Check::good(NAME, found)
+            } else {
+                let remedy = "make room, or move the data folder: a full disk refuses new work";
+                Check::bad(NAME, found, remedy)
+            }
+        }
+        Err(error) => Check::bad(NAME, error.to_string(), "check the data folder's disk"),
+    }
+}
+
+async fn database(config: &Config) -> Check {
+    const NAME: &str = "database";
+    let path = config.database_path();
+    let shown = path.display();
+    if !path.exists() {
+        return Check::good(NAME, format!("{shown} will be made"));
+    }
+    match SqliteStore::open(&path).await {
+        Ok(store) => {
+            store.close().await;
+            Check::good(NAME, format!("{shown} opens"))
+        }
+        Err(error) => {
+            let remedy = "check its permissions; a database of a newer version needs that version";
+            Check::bad(NAME, format!("{shown}: {error}"), remedy)
+        }
+    }
+}
+
+fn port(config: &Config, running: bool) -> Check {
+    const NAME: &str = "port";
+    let address = config.listen;
+    match TcpListener::bind(address) {
+        Ok(_) => Check::good(NAME, format!("{address} is free")),
+        Err(_) if running => Check::good(NAME, format!("{address} is in use by a server")),
+        Err(error) => {
+            let remedy = "free it, or choose another with --listen 127.0.0.1:PORT";
+            Check::bad(NAME, format!("{address}: {error}"), remedy)
+        }
+    }
+}
+
+fn runtime() -> Check {
+    let megabytes = embedded::PYTHON_WASM.len() / 1_000_000;
+    let digest = &embedded::PYTHON_DIGEST[..12];
+    Check::good("python runtime", format!("built in, {megabytes} MB, sha256 {digest}…"))
+}
+
+fn compiled_runtime(data: &Path) -> Check {
+    let mut files = std::fs::read_dir(data.join("cache")).into_iter().flatten().flatten();
+    let compiled = files.any(|file| {
+        let path = PathBuf::from(file.file_name());
+        path.extension().is_some_and(|extension| extension == "cwasm")
+            && path.as_os_str().as_encoded_bytes().starts_with(embedded::PYTHON_DIGEST.as_bytes())
+    });
+    let found = if compiled { "compiled" } else { "will be compiled by the next start" };
+    Check::good("python runtime on this machine", found)
+}
+
+/// The kernel's part of the second wall around runners.
+fn confinement(required: bool) -> Vec<Check> {
+    let report = attune_sandbox::probe_confinement();
+    let needed = required && !report.sufficient;
+    let check = |feature: attune_sandbox::Feature| {
+        if feature.present {
+            return Check::good(feature.name, feature.detail);
+        }
+        let check = Check::bad(feature.name, feature.detail, feature.remedy);
+        if needed { check } else { check.optional() }
+    };
+    report.features.into_iter().map(check).collect()
+}
+
+/// The nearest folder above that exists.
+fn existing(path: &Path) -> PathBuf {
+    let found = path.ancestors().find(|folder| folder.is_dir());
+    found.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}

@@ -1,0 +1,115 @@
+//! The life of the server: start, ready, drain, end.
+
+use std::io::Write;
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpSocket;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::bootstrap::Generated;
+use crate::config::{Config, environment};
+use crate::failure::{Exit, Failure};
+use crate::telemetry;
+use crate::wire::{self, Secrets};
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Exit code of a process that was interrupted.
+const INTERRUPTED: i32 = 130;
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(config: &Config) -> Result<(), Failure> {
+    let secrets = Secrets { bootstrap: environment::bootstrap()?, jwt: environment::jwt_secret()? };
+    telemetry::start(config)?;
+    // The port is taken before the slow steps, and listened on after them: one that is
+    // in use is told at once, and no client hangs on a server that is not there yet.
+    let socket = take_port(config.listen)?;
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the server's threads cannot be started")?;
+    Ok(runtime.block_on(serve(config, secrets, socket))?)
+}
+
+async fn serve(config: &Config, secrets: Secrets, socket: TcpSocket) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let server = tokio::select! {
+        built = wire::start(config, secrets, socket.local_addr()?) => built?,
+        () = signals.next() => return Ok(()),
+    };
+    let listener = socket.listen(BACKLOG).context("the port cannot be listened on")?;
+    announce(listener.local_addr()?, server.generated.as_ref())?;
+    server
+        .serve(listener, async move {
+            signals.next().await;
+            tokio::spawn(exit_on_second_signal(signals));
+        })
+        .await
+}
+
+fn take_port(address: SocketAddr) -> Result<TcpSocket, Failure> {
+    bind(address).map_err(|error| {
+        Failure::new(Exit::Failed, format_args!("cannot listen on {address}: {error}"))
+            .remedy("free the port, or choose another with --listen 127.0.0.1:PORT")
+    })
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Without it a restart would wait for the last connections of the old server.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// The lines on stdout that people and scripts wait for.
+fn announce(address: SocketAddr, generated: Option<&Generated>) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    if let Some(Generated { login, password }) = generated {
+        let password = password.expose();
+        writeln!(stdout, "first start: an administrator was created; this is shown only once")?;
+        writeln!(stdout, "  login:    {login}\n  password: {password}")?;
+    }
+    writeln!(stdout, "attune is ready on http://{address}")?;
+    Ok(stdout.flush()?)
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Signals> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Signals { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Whoever asks twice does not want to wait for running work.
+async fn exit_on_second_signal(mut signals: Signals) {
+    signals.next().await;
+    tracing::warn!("second signal: exiting at once");
+    std::process::exit(INTERRUPTED);
+}
+
+/// Connections and runners need more files than the usual soft limit of 1024.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}

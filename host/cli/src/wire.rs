@@ -1,0 +1,215 @@
+//! The composition root: the one place that knows which store, which runner and which
+//! clock the server has, and in which order they start and end.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use attune_api::{ApiParts, ApiSettings, SecretBytes};
+use attune_catalog::Catalog;
+use attune_domain::access::Scope;
+use attune_domain::clock::Clock;
+use attune_domain::runner::Runtime;
+use attune_domain::store::IdentityStore;
+use attune_orchestrator::Orchestrator;
+use attune_sandbox::{RuntimeImage, Sandbox};
+use attune_store::SqliteStore;
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::bootstrap::{self, Generated};
+use crate::clock::SystemClock;
+use crate::config::environment::Bootstrap;
+use crate::config::{Config, Confinement, Switch};
+use crate::data_dir::DataDir;
+use crate::embedded;
+use crate::secret::Secret;
+
+/// What clients get to take answers that are ready, once all work has ended.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// What the environment gave besides the settings.
+pub(crate) struct Secrets {
+    pub bootstrap: Bootstrap,
+    pub jwt: Option<Secret>,
+}
+
+/// A server that is ready to serve.
+pub(crate) struct Server {
+    /// Credentials to show, after a first start that was given none.
+    pub generated: Option<Generated>,
+    parts: ApiParts,
+    orchestrator: Orchestrator,
+    sandbox: Arc<Sandbox>,
+    store: Arc<SqliteStore>,
+    /// Held until the end: no other server may use the folder.
+    _data: DataDir,
+}
+
+/// Starts everything but the port. `address` is where the API will be.
+pub(crate) async fn start(
+    config: &Config,
+    secrets: Secrets,
+    address: SocketAddr,
+) -> anyhow::Result<Server> {
+    let data = DataDir::take(&config.data_dir)?;
+    let jwt = secrets.jwt.map_or_else(|| data.jwt_secret(), Ok)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let database = config.database_path();
+    let store = SqliteStore::open(&database)
+        .await
+        .with_context(|| format!("database {} cannot be opened", database.display()))?;
+    let store = Arc::new(store);
+    let catalog = start_catalog(config, store.clone(), clock.clone(), &data).await?;
+    let generated = bootstrap::ensure_admin(&*store, &*clock, secrets.bootstrap).await?;
+    let sandbox = start_sandbox(config, &data).await?;
+    let orchestrator = Orchestrator::start(attune_orchestrator::Parts {
+        store: store.clone(),
+        runner: sandbox.clone(),
+        folders: catalog.clone(),
+        clock: clock.clone(),
+        settings: orchestrator_settings(config, address),
+    })
+    .await
+    .context("the work that an earlier server left cannot be taken up")?;
+    let parts = ApiParts {
+        store: store.clone(),
+        orchestrator: orchestrator.clone(),
+        catalog,
+        clock,
+        settings: api_settings(config, &jwt),
+    };
+    Ok(Server { generated, parts, orchestrator, sandbox, store, _data: data })
+}
+
+impl Server {
+    /// Serves the API until `stop` resolves, lets running work finish, and closes everything.
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let (stop_api, api_stopped) = oneshot::channel::<()>();
+        // Cancelled by the sender's end just as well.
+        let stopped = async move { drop(api_stopped.await) };
+        let mut api = tokio::spawn(attune_api::serve(listener, self.parts, stopped));
+        tokio::select! {
+            ended = &mut api => ended?.context("the API failed")?,
+            () = stop => {}
+        }
+        tracing::info!("stopping: no new work; running work may finish");
+        drop(stop_api);
+        finish_work(&self.orchestrator, &self.sandbox).await;
+        // Every run has ended, so whoever waited for one has been answered.
+        if tokio::time::timeout(LAST_ANSWERS, api).await.is_err() {
+            tracing::warn!("some clients did not take their answers");
+        }
+        self.store.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Lets running work finish for as long as the settings allow, then stops the rest.
+async fn finish_work(orchestrator: &Orchestrator, sandbox: &Sandbox) {
+    let still_running = orchestrator.drain().await;
+    if still_running > 0 {
+        tracing::warn!(still_running, "the time to finish is over: stopping what still runs");
+    }
+    sandbox.shutdown().await;
+    orchestrator.settle().await;
+}
+
+async fn start_catalog(
+    config: &Config,
+    store: Arc<SqliteStore>,
+    clock: Arc<dyn Clock>,
+    data: &DataDir,
+) -> anyhow::Result<Arc<Catalog>> {
+    let shared = Scope::of_tenant(&store.shared_tenant().await?);
+    let catalog = Catalog::new(store, clock, data.join("packs"), (&config.archive).into())
+        .context("the folder of packs cannot be used")?;
+    catalog
+        .install_shipped(shared, Bytes::from_static(embedded::CORE_PACK))
+        .await
+        .context("the core pack cannot be installed")?;
+    if let Err(error) = catalog.sweep().await {
+        tracing::warn!(%error, "unused pack folders stay until the next start");
+    }
+    Ok(Arc::new(catalog))
+}
+
+async fn start_sandbox(config: &Config, data: &DataDir) -> anyhow::Result<Arc<Sandbox>> {
+    let settings = attune_sandbox::Settings {
+        program: std::env::current_exe().context("the path of this program is not known")?,
+        args: vec!["runner".into()],
+        runtimes: vec![RuntimeImage {
+            runtime: Runtime::Python,
+            digest: embedded::PYTHON_DIGEST.to_owned(),
+            wasm: Cow::Borrowed(embedded::PYTHON_WASM),
+        }],
+        cache_dir: data.join("cache"),
+        scratch_dir: data.join("scratch"),
+        packs_dir: data.join("packs"),
+        runners: config.runners.unwrap_or_else(cores),
+        spare: config.spare_runners,
+        places_per_runner: config.places_per_runner,
+        primed_per_runner: config.primed,
+        confinement: match config.confinement {
+            Confinement::Required => attune_sandbox::Confinement::Required,
+            Confinement::BestEffort => attune_sandbox::Confinement::BestEffort,
+        },
+        idle_retire: Duration::from_mins(1),
+    };
+    Sandbox::start(settings).await.context("the sandbox cannot be started")
+}
+
+fn orchestrator_settings(config: &Config, address: SocketAddr) -> attune_orchestrator::Settings {
+    attune_orchestrator::Settings {
+        worker_name: "attune-standalone".to_owned(),
+        limits: (&config.limits).into(),
+        max_wall: Duration::from_millis(config.max_wall_ms),
+        drain: Duration::from_secs(config.drain_seconds),
+        api_url: format!("http://{}", reachable(address)),
+    }
+}
+
+fn api_settings(config: &Config, jwt: &Secret) -> ApiSettings {
+    let secret = SecretBytes::new(jwt.expose());
+    ApiSettings {
+        self_registration: config.self_registration == Switch::On,
+        max_body_bytes: config.max_body_bytes,
+        max_upload_bytes: config.max_upload_bytes,
+        ..ApiSettings::new(secret, env!("CARGO_PKG_VERSION"))
+    }
+}
+
+/// An address that a client on this machine can use: a wildcard is none.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_is_reached_by_loopback() {
+        let reached = |address: &str| reachable(address.parse().unwrap()).to_string();
+        assert_eq!(reached("0.0.0.0:80"), "127.0.0.1:80");
+        assert_eq!(reached("[::]:80"), "[::1]:80");
+        assert_eq!(reached("10.1.2.3:80"), "10.1.2.3:80");
+    }
+}

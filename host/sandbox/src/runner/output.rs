@@ -1,0 +1,260 @@
+//! What a guest writes, on its way to the server.
+//!
+//! Bytes wait here until the guest flushes or enough of them have gathered,
+//! and then until the server has taken enough of what was sent before
+//! ([`OUTPUT_WINDOW`]). Bytes beyond `Limits::stream_bytes` are counted and
+//! dropped, and never cross the socket.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use attune_domain::limits::Limits;
+use attune_domain::runner::Stream;
+use bytes::BytesMut;
+use tokio::sync::Notify;
+
+use super::outbox::Outbox;
+use crate::protocol::{FromRunner, OUTPUT_WINDOW, RunId};
+
+/// Sent without being asked for when so many bytes have gathered.
+const GATHER: usize = 8 << 10;
+/// The largest body of one message.
+const MESSAGE: usize = 32 << 10;
+
+/// More was written than `Limits::output_bytes`.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the output limit was reached")]
+pub(crate) struct OverLimit;
+
+/// The output of one run, both streams in the order in which they were written.
+#[derive(Clone)]
+pub(crate) struct Output(Arc<Shared>);
+
+struct Shared {
+    run: RunId,
+    outbox: Outbox,
+    state: Mutex<State>,
+    consumed: Notify,
+}
+
+struct State {
+    stream_limit: u64,
+    output_limit: u64,
+    written: u64,
+    stdout: Kept,
+    stderr: Kept,
+    gathered: VecDeque<(Stream, BytesMut)>,
+    gathered_bytes: usize,
+    flush: bool,
+    window: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    kept: u64,
+    dropped: u64,
+}
+
+/// How much a run wrote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Totals {
+    pub(crate) written: u64,
+    pub(crate) stdout_dropped: u64,
+    pub(crate) stderr_dropped: u64,
+}
+
+impl Output {
+    pub(crate) fn new(run: RunId, limits: &Limits, outbox: Outbox) -> Output {
+        let state = State {
+            stream_limit: limits.stream_bytes,
+            output_limit: limits.output_bytes,
+            written: 0,
+            stdout: Kept::default(),
+            stderr: Kept::default(),
+            gathered: VecDeque::new(),
+            gathered_bytes: 0,
+            flush: false,
+            window: OUTPUT_WINDOW,
+        };
+        let state = Mutex::new(state);
+        Output(Arc::new(Shared { run, outbox, state, consumed: Notify::new() }))
+    }
+
+    /// Takes what a guest wrote, as far as it is to be kept.
+    pub(crate) fn write(&self, stream: Stream, bytes: &[u8]) -> Result<(), OverLimit> {
+        self.state().write(stream, bytes)
+    }
+
+    /// Asks for everything to be sent.
+    pub(crate) fn flush(&self) {
+        self.state().flush = true;
+    }
+
+    /// Whether the guest must wait before it can write more.
+    pub(crate) fn is_due(&self) -> bool {
+        self.state().is_due()
+    }
+
+    /// Sends what is due. Dropping the future loses nothing.
+    pub(crate) async fn send_if_due(&self) {
+        while self.is_due() {
+            // Room first: what is taken out of the state must reach the outbox.
+            let room = self.0.outbox.reserve().await;
+            let taken = self.state().take();
+            match (room, taken) {
+                (Some(room), Some((stream, bytes))) => {
+                    room.send(&FromRunner::Output { run: self.0.run, stream }, &bytes);
+                }
+                (Some(_), None) => self.0.consumed.notified().await,
+                // The server is gone; so is this process, soon.
+                (None, _) => return,
+            }
+        }
+    }
+
+    /// Sends everything that is still here.
+    pub(crate) async fn finish(&self) -> Totals {
+        self.flush();
+        self.send_if_due().await;
+        let state = self.state();
+        Totals {
+            written: state.written,
+            stdout_dropped: state.stdout.dropped,
+            stderr_dropped: state.stderr.dropped,
+        }
+    }
+
+    /// The server has taken so many bytes.
+    pub(crate) fn consumed(&self, bytes: u64) {
+        let mut state = self.state();
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        state.window = state.window.saturating_add(bytes).min(OUTPUT_WINDOW);
+        self.0.consumed.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), OverLimit> {
+        let allowed = self.output_limit.saturating_sub(self.written);
+        let accepted = clip(bytes, allowed);
+        self.written += bytes.len() as u64;
+        self.keep(stream, accepted);
+        if accepted.len() < bytes.len() { Err(OverLimit) } else { Ok(()) }
+    }
+
+    fn keep(&mut self, stream: Stream, bytes: &[u8]) {
+        let limit = self.stream_limit;
+        let counts = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let kept = clip(bytes, limit.saturating_sub(counts.kept));
+        counts.kept += kept.len() as u64;
+        counts.dropped += (bytes.len() - kept.len()) as u64;
+        if kept.is_empty() {
+            return;
+        }
+        self.gathered_bytes += kept.len();
+        match self.gathered.back_mut() {
+            Some((last, buffer)) if *last == stream => buffer.extend_from_slice(kept),
+            _ => self.gathered.push_back((stream, BytesMut::from(kept))),
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.gathered_bytes >= GATHER || (self.flush && self.gathered_bytes > 0)
+    }
+
+    /// The next message, if the window has room for any of it.
+    fn take(&mut self) -> Option<(Stream, BytesMut)> {
+        let (stream, buffer) = self.gathered.front_mut()?;
+        let size = buffer.len().min(MESSAGE).min(self.window);
+        if size == 0 {
+            return None;
+        }
+        let taken = (*stream, buffer.split_to(size));
+        if buffer.is_empty() {
+            self.gathered.pop_front();
+        }
+        self.window -= size;
+        self.gathered_bytes -= size;
+        self.flush &= self.gathered_bytes > 0;
+        Some(taken)
+    }
+}
+
+fn clip(bytes: &[u8], limit: u64) -> &[u8] {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    bytes.get(..limit).unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(stream_limit: u64, output_limit: u64) -> State {
+        let limits =
+            Limits { stream_bytes: stream_limit, output_bytes: output_limit, ..Limits::default() };
+        let output = Output::new(1, &limits, Outbox::channel().0);
+        let shared = Arc::into_inner(output.0).unwrap();
+        shared.state.into_inner().unwrap()
+    }
+
+    #[test]
+    fn streams_stay_in_order_and_neighbours_are_joined() {
+        let mut state = state(100, 100);
+        for (stream, text) in [
+            (Stream::Stdout, "a"),
+            (Stream::Stdout, "b"),
+            (Stream::Stderr, "c"),
+            (Stream::Stdout, "d"),
+        ] {
+            state.write(stream, text.as_bytes()).unwrap();
+        }
+        let mut taken = Vec::new();
+        while let Some((stream, bytes)) = state.take() {
+            taken.push((stream, bytes));
+        }
+        let expected = [(Stream::Stdout, "ab"), (Stream::Stderr, "c"), (Stream::Stdout, "d")];
+        assert_eq!(taken.len(), 3);
+        for ((stream, bytes), (wanted, text)) in taken.into_iter().zip(expected) {
+            assert_eq!((stream, &bytes[..]), (wanted, text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn each_stream_keeps_so_much_and_counts_the_rest() {
+        let mut state = state(3, 100);
+        state.write(Stream::Stdout, b"abcde").unwrap();
+        state.write(Stream::Stdout, b"f").unwrap();
+        state.write(Stream::Stderr, b"xyz").unwrap();
+        assert_eq!((state.stdout.dropped, state.stderr.dropped, state.written), (3, 0, 9));
+        assert_eq!(state.take().unwrap().1, "abc");
+    }
+
+    #[test]
+    fn the_write_over_the_limit_fails_and_keeps_what_fits() {
+        let mut state = state(100, 4);
+        state.write(Stream::Stdout, b"abc").unwrap();
+        assert!(state.write(Stream::Stderr, b"def").is_err());
+        assert_eq!(state.take().unwrap().1, "abc");
+        assert_eq!(state.take().unwrap().1, "d");
+    }
+
+    #[test]
+    fn nothing_is_sent_beyond_the_window() {
+        let mut state = state(1 << 20, 1 << 20);
+        state.write(Stream::Stdout, &vec![0; OUTPUT_WINDOW + 5]).unwrap();
+        let mut sent = 0;
+        while let Some((_, bytes)) = state.take() {
+            sent += bytes.len();
+        }
+        assert_eq!((sent, state.gathered_bytes), (OUTPUT_WINDOW, 5));
+        state.window = 10;
+        assert_eq!(state.take().unwrap().1.len(), 5);
+    }
+}

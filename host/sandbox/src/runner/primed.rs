@@ -1,0 +1,121 @@
+//! Keeps instances in store that have run the priming action.
+//!
+//! Priming costs more than it saves; it pays because it happens while the
+//! runner has nothing else to do. So nothing is primed while a guest runs.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use attune_domain::limits::Limits;
+use attune_domain::runner::Runtime;
+use tokio::sync::Notify;
+use wasmtime::Result;
+
+use super::instance::{Instance, LoadedRuntime, View};
+use super::ticker::Ticker;
+use super::{PRIME_FILE, PRIME_SCRIPT};
+use crate::envelope;
+
+/// What priming may take, so that a broken runtime cannot hang a runner.
+const PRIME_FUEL: u64 = 10_000_000_000;
+
+/// The primed instances of one runner.
+pub(super) struct Store {
+    runtimes: Vec<(Runtime, LoadedRuntime)>,
+    scratch: PathBuf,
+    prime_folder: PathBuf,
+    wanted: usize,
+    primed: RefCell<HashMap<Runtime, Vec<Instance>>>,
+    running: Cell<usize>,
+    idle: Notify,
+}
+
+/// A run in progress: while there is one, nothing is primed.
+pub(super) struct Running(Rc<Store>);
+
+impl Store {
+    pub(super) fn new(
+        runtimes: Vec<(Runtime, LoadedRuntime)>,
+        wanted: u32,
+        scratch: PathBuf,
+    ) -> Result<Store> {
+        let prime_folder = scratch.join("prime");
+        fs::create_dir(&prime_folder)?;
+        fs::write(prime_folder.join(PRIME_FILE), PRIME_SCRIPT)?;
+        Ok(Store {
+            runtimes,
+            scratch,
+            prime_folder,
+            wanted: usize::try_from(wanted).unwrap_or(usize::MAX),
+            primed: RefCell::default(),
+            running: Cell::new(0),
+            idle: Notify::new(),
+        })
+    }
+
+    pub(super) fn runtime(&self, wanted: Runtime) -> Option<&LoadedRuntime> {
+        self.runtimes.iter().find(|(runtime, _)| *runtime == wanted).map(|(_, loaded)| loaded)
+    }
+
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    pub(super) fn take(&self, runtime: Runtime) -> Option<Instance> {
+        self.primed.borrow_mut().get_mut(&runtime)?.pop()
+    }
+
+    pub(super) fn begin_run(self: &Rc<Self>) -> Running {
+        self.running.set(self.running.get() + 1);
+        Running(self.clone())
+    }
+
+    /// Refills the store whenever the runner is idle; never returns.
+    pub(super) async fn keep_filled(&self, ticker: &Ticker) {
+        loop {
+            match self.lacking() {
+                Some((runtime, loaded)) if self.running.get() == 0 => {
+                    match self.prime(loaded, ticker).await {
+                        Ok(instance) => {
+                            self.primed.borrow_mut().entry(runtime).or_default().push(instance);
+                        }
+                        // Runs still work, from fresh instances, and will say what is wrong.
+                        Err(_) => return,
+                    }
+                    // A run that has arrived meanwhile goes first.
+                    tokio::task::yield_now().await;
+                }
+                _ => self.idle.notified().await,
+            }
+        }
+    }
+
+    fn lacking(&self) -> Option<(Runtime, &LoadedRuntime)> {
+        let primed = self.primed.borrow();
+        let lacks = |runtime| primed.get(runtime).map_or(0, Vec::len) < self.wanted;
+        let found = self.runtimes.iter().find(|(runtime, _)| lacks(runtime));
+        found.map(|(runtime, loaded)| (*runtime, loaded))
+    }
+
+    async fn prime(&self, loaded: &LoadedRuntime, ticker: &Ticker) -> Result<Instance> {
+        let _ticking = ticker.tick_while();
+        let limits = Limits { fuel: PRIME_FUEL, ..Limits::default() };
+        let view = View { pack: &self.prime_folder, limits: &limits };
+        let mut instance = loaded.instantiate(view, &self.scratch).await?;
+        loaded.prime(&mut instance, envelope::prime_request()).await?;
+        Ok(instance)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let running = self.0.running.get() - 1;
+        self.0.running.set(running);
+        if running == 0 {
+            self.0.idle.notify_one();
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The work of a bound runner: many runs at once, on one thread.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use attune_domain::runner::PARAMETER_FILE;
+use bytes::Bytes;
+use futures::StreamExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::task::LocalSet;
+use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
+use tokio_util::sync::CancellationToken;
+use wasmtime::error::Context;
+use wasmtime::{Result, bail};
+
+use super::instance::{Function, Instance, View};
+use super::outbox::{self, Outbox};
+use super::output::Output;
+use super::primed;
+use super::run::{self, Connection};
+use super::ticker::Ticker;
+use super::{Runner, Socket};
+use crate::protocol::{FromRunner, MAX_FRAME_TO_RUNNER, Run, RunId, ToRunner, codec, decode};
+
+/// What all runs of this process share.
+struct Shared {
+    store: Rc<primed::Store>,
+    ticker: Ticker,
+    outbox: Outbox,
+    live: RefCell<HashMap<RunId, Live>>,
+}
+
+/// The handles to a run that messages of the server use.
+struct Live {
+    stop: CancellationToken,
+    output: Output,
+}
+
+/// Serves until the server hangs up; then there is nobody to run anything for.
+pub(super) async fn serve(runner: Runner, socket: Socket, scratch: PathBuf) -> Result<()> {
+    let Runner { engine, runtimes, primed } = runner;
+    let (reader, writer) = split(socket);
+    let (outbox, queue) = Outbox::channel();
+    let ticker = Ticker::start(engine)?;
+    let store = Rc::new(primed::Store::new(runtimes, primed, scratch)?);
+    let shared = Rc::new(Shared { store, ticker, outbox, live: RefCell::default() });
+    let local = LocalSet::new();
+    local.spawn_local(outbox::write_all(queue, writer));
+    let refill = shared.clone();
+    local.spawn_local(async move { refill.store.keep_filled(&refill.ticker).await });
+    local.run_until(listen(&shared, reader)).await
+}
+
+type Reader = FramedRead<OwnedReadHalf, LengthDelimitedCodec>;
+type Writer = FramedWrite<OwnedWriteHalf, LengthDelimitedCodec>;
+
+fn split(socket: Socket) -> (Reader, Writer) {
+    let parts = socket.into_parts();
+    let stream: UnixStream = parts.io;
+    let (reader, writer) = stream.into_split();
+    let mut reader = FramedRead::new(reader, codec(MAX_FRAME_TO_RUNNER));
+    // What was read ahead of the last message belongs to the next.
+    reader.read_buffer_mut().extend_from_slice(&parts.read_buf);
+    (reader, FramedWrite::new(writer, codec(MAX_FRAME_TO_RUNNER)))
+}
+
+async fn listen(shared: &Rc<Shared>, mut reader: Reader) -> Result<()> {
+    while let Some(frame) = reader.next().await {
+        let (message, body) = decode(frame?).context("a message that cannot be decoded")?;
+        match message {
+            ToRunner::Run(run) => shared.start(run, body),
+            ToRunner::Stop { run } => {
+                if let Some(live) = shared.live.borrow().get(&run) {
+                    live.stop.cancel();
+                }
+            }
+            ToRunner::Consumed { run, bytes } => {
+                if let Some(live) = shared.live.borrow().get(&run) {
+                    live.output.consumed(bytes);
+                }
+            }
+            other => bail!("unexpected message to a bound runner: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+impl Shared {
+    fn start(self: &Rc<Self>, run: Run, mut body: Bytes) {
+        let output = Output::new(run.run, &run.limits, self.outbox.clone());
+        let stop = CancellationToken::new();
+        let live = Live { stop: stop.clone(), output: output.clone() };
+        self.live.borrow_mut().insert(run.run, live);
+        let file_at = run.parameter_file_at.filter(|at| *at <= body.len());
+        let parameter_file = file_at.map(|at| body.split_off(at));
+        let connection = Connection { stdin: body, output, stop, outbox: self.outbox.clone() };
+        tokio::task::spawn_local(self.clone().run(run, parameter_file, connection));
+    }
+
+    async fn run(
+        self: Rc<Self>,
+        run: Run,
+        parameter_file: Option<Bytes>,
+        connection: Connection,
+    ) {
+        let _running = self.store.begin_run();
+        let _ticking = self.ticker.tick_while();
+        let id = run.run;
+        let (report, response, instance) = match self.prepare(&run, parameter_file).await {
+            Ok((mut instance, function)) => {
+                let (report, response) = run::run(&mut instance, function, run, connection).await;
+                (report, response, Some(instance))
+            }
+            Err(error) => (run::not_set_up(&error), String::new(), None),
+        };
+        self.live.borrow_mut().remove(&id);
+        let ended = FromRunner::Ended { run: id, report };
+        self.outbox.send(&ended, response.as_bytes()).await;
+        // The answer leaves before the cleaning up begins.
+        self.outbox.written().await;
+        if let Some(instance) = instance {
+            instance.dispose().await;
+        }
+    }
+
+    /// An instance around the run's folders: a primed one, else a fresh one.
+    async fn prepare(
+        &self,
+        run: &Run,
+        parameter_file: Option<Bytes>,
+    ) -> Result<(Instance, Function)> {
+        let runtime = self.store.runtime(run.runtime).context("this runtime is not installed")?;
+        let view = View { pack: &run.pack_folder, limits: &run.limits };
+        let mut instance = match self.store.take(run.runtime) {
+            Some(mut primed) => {
+                primed.rebind(view)?;
+                primed
+            }
+            None => runtime.instantiate(view, self.store.scratch()).await?,
+        };
+        if let Some(content) = parameter_file {
+            instance.give_file(PARAMETER_FILE, &content)?;
+        }
+        let function = runtime.run(&mut instance)?;
+        Ok((instance, function))
+    }
+}

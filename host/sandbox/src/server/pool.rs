@@ -1,0 +1,286 @@
+//! The runner processes of a sandbox: bounded, replaced when they die, retired for others.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use attune_domain::id::TenantId;
+use attune_domain::runner::Runtime;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::bound::Bound;
+use super::policy::{Candidate, Decision, Rules, Situation, decide};
+use super::process::Unbound;
+use super::spawner::Spawner;
+use crate::SandboxError;
+use crate::settings::Settings;
+
+/// Tenants that can each have all their runners at once.
+const BUSY_TENANTS: usize = 4;
+/// Spares that may break while one is being bound, before a run gives up.
+const BIND_ATTEMPTS: usize = 3;
+/// A runner that dies at its start is not tried again at once.
+const BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
+
+/// All runners.
+pub(crate) struct Pool {
+    settings: Settings,
+    images: Vec<(Runtime, PathBuf)>,
+    spawner: Spawner,
+    state: Mutex<State>,
+    /// Something happened that a waiting run, or the keeper of spares, should look at.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    spares: Vec<Unbound>,
+    bound: Vec<Arc<Bound>>,
+    /// For which tenants a spare is just being bound.
+    binding: Vec<TenantId>,
+    /// Counts the runs that were given out: tells which runner is unused for longest.
+    clock: u64,
+    closed: bool,
+}
+
+/// A runner that one run uses.
+pub(crate) struct Lease {
+    pub(super) runner: Arc<Bound>,
+    pool: Arc<Pool>,
+}
+
+/// What the lock-free part of `lease` has to do.
+enum Next {
+    Use(Arc<Bound>),
+    Bind(Box<Unbound>),
+    Again,
+    Wait,
+}
+
+impl Pool {
+    /// Compiles what is missing and starts the first spare runner.
+    pub(crate) async fn start(settings: Settings) -> Result<Arc<Pool>, SandboxError> {
+        let spawner = Spawner::start().map_err(SandboxError::Start)?;
+        let compiler = Unbound::start(&settings, &spawner).await.map_err(SandboxError::Start)?;
+        let images = compiler.compile(&settings).await?;
+        let changed = Notify::new();
+        let pool = Pool { settings, images, spawner, state: Mutex::default(), changed };
+        let first = pool.start_spare().await?;
+        pool.state().spares.push(first);
+        let pool = Arc::new(pool);
+        tokio::spawn(keep_spares(Arc::downgrade(&pool)));
+        Ok(pool)
+    }
+
+    /// A runner for one run of the tenant; waits while all it may have are full.
+    pub(crate) async fn lease(self: &Arc<Self>, tenant: TenantId) -> Result<Lease, SandboxError> {
+        let mut attempts = 0;
+        loop {
+            // Listen before looking, so that no change in between is missed.
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            match self.next(tenant)? {
+                Next::Use(runner) => return Ok(Lease { runner, pool: self.clone() }),
+                Next::Again => {}
+                Next::Wait => changed.await,
+                Next::Bind(spare) => match self.bind(*spare, tenant).await {
+                    Ok(runner) => return Ok(Lease { runner, pool: self.clone() }),
+                    Err(problem) => {
+                        tracing::warn!(%problem, "a spare runner could not be bound");
+                        attempts += 1;
+                        if attempts == BIND_ATTEMPTS {
+                            return Err(problem);
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// Ends all runners; later leases are refused.
+    pub(crate) fn close(&self) {
+        let (spares, bound) = {
+            let mut state = self.state();
+            state.closed = true;
+            (std::mem::take(&mut state.spares), std::mem::take(&mut state.bound))
+        };
+        drop(spares);
+        bound.iter().for_each(|runner| runner.kill());
+        self.changed.notify_waiters();
+    }
+
+    fn next(&self, tenant: TenantId) -> Result<Next, SandboxError> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(SandboxError::Closed);
+        }
+        state.bound.retain(|runner| runner.is_alive());
+        match self.decide(&state, tenant) {
+            Decision::Use(index) => {
+                state.clock += 1;
+                let runner = state.bound[index].clone();
+                runner.last_used.store(state.clock, Ordering::Relaxed);
+                runner.busy.fetch_add(1, Ordering::Relaxed);
+                Ok(Next::Use(runner))
+            }
+            Decision::Bind => {
+                let Some(spare) = state.spares.pop() else { return Ok(Next::Wait) };
+                state.binding.push(tenant);
+                drop(state);
+                self.changed.notify_waiters();
+                Ok(Next::Bind(Box::new(spare)))
+            }
+            Decision::Retire(index) => {
+                let retired = state.bound.swap_remove(index);
+                drop(state);
+                retired.kill();
+                Ok(Next::Again)
+            }
+            Decision::Wait => Ok(Next::Wait),
+        }
+    }
+
+    fn decide(&self, state: &State, tenant: TenantId) -> Decision {
+        let candidates: Vec<_> = state.bound.iter().map(|runner| candidate(runner)).collect();
+        decide(Situation {
+            tenant,
+            bound: &candidates,
+            binding_here: state.binding.iter().filter(|other| **other == tenant).count(),
+            binding: state.binding.len(),
+            spares: state.spares.len(),
+            rules: Rules {
+                per_tenant: self.settings.runners,
+                in_total: self.max_bound(),
+                places: self.settings.places_per_runner,
+                idle_retire: self.settings.idle_retire,
+            },
+        })
+    }
+
+    async fn bind(
+        self: &Arc<Self>,
+        mut spare: Unbound,
+        tenant: TenantId,
+    ) -> Result<Arc<Bound>, SandboxError> {
+        // Also when this future is dropped halfway.
+        let _binding = Binding { pool: self.clone(), tenant };
+        let packs = self.pack_roots(tenant).map_err(SandboxError::Start)?;
+        spare.bind(&self.settings, packs).await?;
+        let pool = Arc::downgrade(self);
+        let died = move || {
+            if let Some(pool) = pool.upgrade() {
+                pool.state().bound.retain(|runner| runner.is_alive());
+                pool.changed.notify_waiters();
+            }
+        };
+        let runner = Bound::new(spare, tenant, died);
+        runner.busy.fetch_add(1, Ordering::Relaxed);
+        self.state().bound.push(runner.clone());
+        Ok(runner)
+    }
+
+    /// The folders whose packs a tenant's runs may read; made if they are not there yet.
+    fn pack_roots(&self, tenant: TenantId) -> std::io::Result<Vec<PathBuf>> {
+        let mut tenants = vec![tenant, TenantId::SHARED];
+        tenants.dedup();
+        let roots = tenants.into_iter().map(|tenant| {
+            let root = self.settings.packs_dir.join(tenant.to_string());
+            std::fs::create_dir_all(&root)?;
+            root.canonicalize()
+        });
+        roots.collect()
+    }
+
+    async fn start_spare(&self) -> Result<Unbound, SandboxError> {
+        let mut spare =
+            Unbound::start(&self.settings, &self.spawner).await.map_err(SandboxError::Start)?;
+        spare.load(&self.settings, &self.images).await?;
+        Ok(spare)
+    }
+
+    fn max_bound(&self) -> usize {
+        self.settings.runners * BUSY_TENANTS
+    }
+
+    fn lacks_spares(&self) -> bool {
+        let state = self.state();
+        let bound = state.bound.len() + state.binding.len();
+        // At least one, even if the settings ask for none: without a spare nothing is ever bound.
+        !state.closed && bound < self.max_bound() && state.spares.len() < self.settings.spare.max(1)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the number of spare runners, until the pool is gone.
+async fn keep_spares(pool: Weak<Pool>) {
+    let mut backoff = BACKOFF;
+    while let Some(pool) = pool.upgrade() {
+        let mut changed = std::pin::pin!(pool.changed.notified());
+        changed.as_mut().enable();
+        if pool.state().closed {
+            return;
+        }
+        if !pool.lacks_spares() {
+            changed.await;
+            continue;
+        }
+        match pool.start_spare().await {
+            Ok(spare) => {
+                backoff = BACKOFF;
+                let mut state = pool.state();
+                if !state.closed {
+                    state.spares.push(spare);
+                }
+                drop(state);
+                pool.changed.notify_waiters();
+            }
+            Err(problem) => {
+                tracing::error!(%problem, "a runner died at its start; trying again");
+                tokio::time::sleep(backoff).await;
+                backoff = (backoff * 2).min(MAX_BACKOFF);
+            }
+        }
+    }
+}
+
+fn candidate(runner: &Bound) -> Candidate {
+    let idle_since = *runner.idle_since.lock().unwrap_or_else(PoisonError::into_inner);
+    Candidate {
+        tenant: runner.tenant,
+        busy: runner.busy.load(Ordering::Relaxed),
+        last_used: runner.last_used.load(Ordering::Relaxed),
+        idle_for: idle_since.elapsed(),
+    }
+}
+
+/// A spare that is being bound counts as a runner of its tenant.
+struct Binding {
+    pool: Arc<Pool>,
+    tenant: TenantId,
+}
+
+impl Drop for Binding {
+    fn drop(&mut self) {
+        let mut state = self.pool.state();
+        if let Some(index) = state.binding.iter().position(|tenant| *tenant == self.tenant) {
+            state.binding.swap_remove(index);
+        }
+        drop(state);
+        self.pool.changed.notify_waiters();
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let idle_since = &self.runner.idle_since;
+        *idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.runner.busy.fetch_sub(1, Ordering::Relaxed);
+        self.pool.changed.notify_waiters();
+    }
+}

@@ -1,0 +1,126 @@
+//! A sandbox over temporary folders, and what a run in it wrote.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use attune_domain::id::{ExecutionId, TenantId};
+use attune_domain::limits::Limits;
+use attune_domain::runner::{
+    Entry, Job, OutputSink, RunReport, Runner, Runtime, StopSignal, Stream,
+};
+use attune_sandbox::{RuntimeImage, Sandbox, Settings};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::RUNNER;
+
+pub const TENANT: TenantId = TenantId(1);
+
+/// A sandbox with folders of its own, gone when it is dropped.
+pub struct Host {
+    pub sandbox: Arc<Sandbox>,
+    folders: TempDir,
+}
+
+/// What came of a run.
+pub struct Ran {
+    pub report: RunReport,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Host {
+    pub async fn start() -> Host {
+        Host::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Host {
+        let folders = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let below = |name: &str| folders.path().join(name);
+        // Shared by all tests, so that one of them compiles for all.
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+        let mut settings =
+            Settings::new(vec![python()], cache, below("scratch"), below("packs")).unwrap();
+        settings.args = vec![RUNNER.into()];
+        change(&mut settings);
+        let sandbox = Sandbox::start(settings).await.unwrap();
+        Host { sandbox, folders }
+    }
+
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.folders.path().join(below)
+    }
+
+    /// A pack of the tenant with this one script.
+    pub fn pack(&self, tenant: TenantId, name: &str, script: &str) -> PathBuf {
+        let pack = self.path("packs").join(tenant.to_string()).join(name);
+        fs::create_dir_all(pack.join("actions")).unwrap();
+        fs::write(pack.join("actions/main.py"), script).unwrap();
+        pack
+    }
+
+    /// A job that runs this script, with the default limits.
+    pub fn job(&self, name: &str, script: &str) -> Job {
+        job(TENANT, self.pack(TENANT, name, script))
+    }
+
+    pub async fn run(&self, job: Job) -> Ran {
+        self.run_until(job, Box::pin(std::future::pending())).await
+    }
+
+    pub async fn run_until(&self, job: Job, stop: StopSignal) -> Ran {
+        let mut written = Written::default();
+        let place = self.sandbox.reserve().await;
+        let report = self.sandbox.run(place, job, &mut written, stop).await;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ran { report, stdout: text(written.stdout), stderr: text(written.stderr) }
+    }
+}
+
+pub fn job(tenant: TenantId, pack_folder: PathBuf) -> Job {
+    Job {
+        execution: ExecutionId(1),
+        tenant,
+        runtime: Runtime::Python,
+        pack_folder,
+        entry: Entry { file: "actions/main.py".to_owned(), function: None },
+        env: BTreeMap::new(),
+        stdin: Bytes::new(),
+        parameter_file: None,
+        params: serde_json::Map::new(),
+        context: serde_json::Map::new(),
+        limits: Limits { wall_ms: 30_000, ..Limits::default() },
+    }
+}
+
+#[derive(Default)]
+struct Written {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+#[async_trait]
+impl OutputSink for Written {
+    async fn write(&mut self, stream: Stream, bytes: Bytes) {
+        match stream {
+            Stream::Stdout => self.stdout.extend_from_slice(&bytes),
+            Stream::Stderr => self.stderr.extend_from_slice(&bytes),
+        }
+    }
+}
+
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn python() -> RuntimeImage {
+    let path = repository().join("runtimes/python.wasm");
+    let wasm = fs::read(&path)
+        .unwrap_or_else(|error| panic!("{error}: {}; run runtimes/python/build.py", path.display()));
+    let digest = hex::encode(Sha256::digest(&wasm));
+    RuntimeImage { runtime: Runtime::Python, digest, wasm: wasm.into() }
+}

@@ -1,0 +1,7 @@
+"""Prints a message."""
+
+import json
+import sys
+
+params = json.load(sys.stdin)
+print(params.get("message", ""))

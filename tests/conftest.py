@@ -1,0 +1,101 @@
+"""Fixtures that every test may ask for."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.api import SECRETS, Api
+from support.logs import LogCheck
+from support.packs import install_behaviour, unique
+from support.server import BINARY, LOGIN, PASSWORD, Server
+
+StartServer = Callable[..., Server]
+
+
+def pytest_sessionstart() -> None:
+    if not BINARY.exists():
+        pytest.exit(f"there is no {BINARY}: run `make build` first", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[Server]:
+    """One server for all tests that leave it as they found it."""
+    with tempfile.TemporaryDirectory(prefix="attune-test-") as home:
+        server = Server(Path(home)).start()
+        yield server
+        code = server.stop()
+        server.close()
+        assert code == 0, f"the shared server ended with {code}"
+
+
+@pytest.fixture
+def server(shared_server: Server, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The shared server; the test fails if it warned, or told a secret, meanwhile."""
+    log = LogCheck(shared_server.log, SECRETS)
+    yield shared_server
+    assert shared_server.running, "the server is gone"
+    assert_quiet(log, request)
+
+
+@pytest.fixture
+def start_server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StartServer]:
+    """Starts servers that the test may kill, stop or starve."""
+    servers: list[Server] = []
+
+    def start(data_dir: Path | None = None, **settings: str | int) -> Server:
+        server = Server(tmp_path / f"server-{len(servers)}", data_dir, **settings)
+        servers.append(server)
+        return server.start()
+
+    yield start
+    for server in servers:
+        server.close()
+    for server in servers:
+        log = LogCheck(server.log, SECRETS)
+        log.offset = 0
+        assert_quiet(log, request)
+
+
+def assert_quiet(log: LogCheck, request: pytest.FixtureRequest) -> None:
+    allowed = [mark.args[0] for mark in request.node.iter_markers("allow_log")]
+    problems = log.problems(allowed)
+    assert not problems, "the server's log:\n" + "\n".join(problems[:20])
+
+
+@pytest.fixture
+def anonymous(server: Server) -> Api:
+    return Api(server.url)
+
+
+@pytest.fixture(scope="session")
+def admin_token(shared_server: Server) -> str:
+    token = Api(shared_server.url).login(LOGIN, PASSWORD).token
+    assert token is not None
+    return token
+
+
+@pytest.fixture
+def admin(server: Server, admin_token: str) -> Api:
+    """The bootstrap admin, who holds `core.admin`."""
+    return Api(server.url, admin_token)
+
+
+@pytest.fixture
+def stranger(server: Server) -> Api:
+    """A freshly registered identity, which holds no grants."""
+    return Api(server.url).register(unique("user"), "password-of-a-stranger")
+
+
+@pytest.fixture(scope="session")
+def installed_behaviour(shared_server: Server, admin_token: str) -> str:
+    install_behaviour(Api(shared_server.url, admin_token))
+    return "behaviour"
+
+
+@pytest.fixture
+def behaviour(admin: Api, installed_behaviour: str) -> Api:
+    """The admin, with the pack `tests/packs/behaviour` installed."""
+    assert installed_behaviour
+    return admin

@@ -1,0 +1,148 @@
+"""The client commands: what they print, and what their exit codes mean."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.api import Api
+from support.cli import Cli
+from support.packs import ECHO, pack_files, unique, write_folder
+from support.runs import begun
+from support.server import LOGIN, PASSWORD, Server
+
+
+@pytest.fixture
+def visitor(server: Server, tmp_path: Path) -> Cli:
+    """Knows the server and has not signed in."""
+    return Cli(tmp_path, {"ATTUNE_URL": server.url})
+
+
+@pytest.fixture
+def cli(visitor: Cli) -> Cli:
+    done = visitor.run("login", LOGIN, ATTUNE_PASSWORD=PASSWORD)
+    assert done.returncode == 0, done.stderr
+    return visitor
+
+
+def failed(done: subprocess.CompletedProcess[str], code: int) -> str:
+    assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
+    assert done.stderr.strip()
+    return done.stderr
+
+
+def test_login_keeps_tokens_privately(cli: Cli) -> None:
+    [profile] = cli.home.rglob("cli.toml")
+    assert profile.stat().st_mode & 0o077 == 0
+    assert PASSWORD not in profile.read_text()
+
+
+def test_login_with_a_wrong_password(visitor: Cli) -> None:
+    failed(visitor.run("login", LOGIN, ATTUNE_PASSWORD="not-the-password"), 3)
+
+
+def test_not_signed_in(visitor: Cli) -> None:
+    assert "attune login" in failed(visitor.run("pack", "list"), 3)
+
+
+def test_packs(cli: Cli, tmp_path: Path) -> None:
+    ref = unique()
+    folder = write_folder(tmp_path / "pack", pack_files(ref, echo=ECHO))
+    assert ref in cli.told("pack", "upload", str(folder))
+    assert ref in cli.out("pack", "list")
+    assert f"{ref}.echo" in cli.out("pack", "show", ref)
+    failed(cli.run("pack", "upload", str(folder)), 1)
+    cli.out("pack", "upload", "--force", str(folder))
+    assert cli.json("pack", "show", ref)["ref"] == ref
+    cli.out("pack", "delete", ref)
+    failed(cli.run("pack", "show", ref), 4)
+
+
+def test_a_folder_that_is_no_pack(cli: Cli, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert cli.run("pack", "upload", str(empty)).returncode in (1, 2)
+    assert cli.run("pack", "upload", str(tmp_path / "nowhere")).returncode in (1, 2)
+
+
+def test_actions(cli: Cli) -> None:
+    assert "core.echo" in cli.out("action", "list")
+    assert "core.echo" in cli.out("action", "list", "--pack", "core")
+    assert "message" in cli.out("action", "show", "core.echo")
+    assert cli.json("action", "show", "core.echo")["ref"] == "core.echo"
+    failed(cli.run("action", "show", "core.nothing"), 4)
+
+
+def test_run_prints_the_result(cli: Cli) -> None:
+    assert cli.out("run", "core.echo", "message=hi").strip() == "hi"
+    done = cli.json("run", "core.echo", "message=hi")
+    assert done["status"] == "completed"
+    assert done["result"]["stdout"] == "hi"
+
+
+def test_run_takes_json_and_declared_types(cli: Cli, behaviour: Api) -> None:
+    assert behaviour
+    answer = json.loads(cli.out("run", "behaviour.strict", "name=7", "count=5", "list:=[1,2]"))
+    assert answer == {"name": "7", "count": 5, "list": [1, 2]}
+
+
+def test_run_fails_with_the_execution(cli: Cli) -> None:
+    assert "7" in failed(cli.run("run", "core.noop", "exit_code=7"), 1)
+    failed(cli.run("run", "core.nothing"), 4)
+    failed(cli.run("run", "core.echo", "no-equals-sign"), 2)
+
+
+def test_run_and_watch(cli: Cli) -> None:
+    assert "hi" in cli.out("run", "core.echo", "message=hi", "--watch")
+
+
+def test_executions(cli: Cli, behaviour: Api) -> None:
+    ended = behaviour.run("behaviour.say", {"stdout": "out\n", "stderr": "err\n"})
+    number = str(ended["id"])
+    assert number in cli.out("execution", "list")
+    assert "completed" in cli.out("execution", "show", number)
+    assert cli.json("execution", "show", number)["id"] == ended["id"]
+    assert cli.out("execution", "logs", number) == "out\n"
+    assert cli.out("execution", "logs", "--stderr", number) == "err\n"
+    assert "completed" in cli.told("execution", "watch", number)
+    failed(cli.run("execution", "show", "999999999"), 4)
+
+
+def test_cancel(cli: Cli, behaviour: Api) -> None:
+    number = begun(behaviour)
+    cli.out("execution", "cancel", str(number))
+    assert behaviour.ended(number)["status"] == "cancelled"
+    failed(cli.run("execution", "cancel", str(number)), 1)
+    failed(cli.run("execution", "watch", str(number)), 1)
+
+
+def test_no_server(cli: Cli) -> None:
+    nowhere = "http://127.0.0.1:9"
+    failed(cli.run("login", LOGIN, ATTUNE_PASSWORD=PASSWORD, ATTUNE_URL=nowhere), 5)
+    failed(cli.run("pack", "list", ATTUNE_URL=nowhere), 3)
+
+
+def test_wrong_arguments(visitor: Cli) -> None:
+    failed(visitor.run("no-such-command"), 2)
+    failed(visitor.run("serve", "--listen", "nonsense"), 2)
+
+
+def test_wrong_settings_are_named(visitor: Cli) -> None:
+    visitor.variables.clear()
+    assert "ATTUNE_LISTNE" in failed(visitor.run("serve", ATTUNE_LISTNE="127.0.0.1:0"), 2)
+    (visitor.home / "attune.toml").write_text("lisen = '127.0.0.1:0'\n")
+    assert "lisen" in failed(visitor.run("serve"), 2)
+
+
+def test_doctor(tmp_path: Path) -> None:
+    done = Cli(tmp_path).run("doctor", "--data-dir", str(tmp_path / "data"))
+    assert done.returncode in (0, 1), done.stderr
+    report = done.stdout.lower()
+    for subject in ("python", "landlock", "seccomp", "database", "port"):
+        assert subject in report, done.stdout
+
+
+def test_help_tells_the_exit_codes(visitor: Cli) -> None:
+    assert "Exit codes" in visitor.out("--help")
+    assert "--data-dir" in visitor.out("serve", "--help")

@@ -1,0 +1,26 @@
+"""Servers of their own for tests that kill them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from support.api import Api
+from support.packs import install_behaviour
+from support.server import LOGIN, PASSWORD, Server
+
+
+@pytest.fixture
+def small_server(start_server: Callable[..., Server]) -> Server:
+    """Two runners with two places each, and the pack `behaviour`."""
+    server = start_server(runners=2, places_per_runner=2)
+    install_behaviour(sign_in(server))
+    return server
+
+
+@pytest.fixture
+def signed_in() -> Callable[[Server], Api]:
+    return sign_in
+
+
+def sign_in(server: Server) -> Api:
+    return Api(server.url).login(LOGIN, PASSWORD)

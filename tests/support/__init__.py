@@ -1,0 +1,1 @@
+"""What the tests share: a server to talk to, a client, and packs to send it."""
