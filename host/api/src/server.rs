@@ -14,14 +14,14 @@ use crate::problem::Problem;
 use crate::routes;
 use crate::state::{ApiParts, ApiState};
 
-/// The whole HTTP interface, for a caller that serves it itself. Its streams end
-/// only with their subjects; [`serve`] can also stop.
+/// The whole HTTP interface, for a caller that serves it itself. Its endless
+/// streams stay open until their clients go; [`serve`] closes them when it stops.
 pub fn router(parts: ApiParts) -> Router {
     assemble(parts, CancellationToken::new())
 }
 
-/// Serves until `stop` resolves, then finishes the requests in flight; event
-/// streams are closed.
+/// Serves until `stop` resolves, then finishes the requests in flight. Streams that follow one
+/// execution go on to its end; those that follow all are closed.
 pub async fn serve(
     listener: TcpListener,
     parts: ApiParts,

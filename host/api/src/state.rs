@@ -99,7 +99,7 @@ pub(crate) struct Shared {
     pub(crate) principals: PrincipalCache,
     pub(crate) passwords: Passwords,
     pub(crate) uploads: Semaphore,
-    /// Ends the streams, which would otherwise keep a stopping server waiting.
+    /// Ends the endless streams, which would otherwise keep a stopping server waiting.
     pub(crate) stopping: CancellationToken,
 }
 

@@ -28,17 +28,14 @@ impl Wait {
         seconds.map(|seconds| Wait(seconds.min(cap.as_secs())))
     }
 
-    /// The execution once it has ended, or as it is when the time is over or the server stops.
+    /// The execution once it has ended, or as it is when the time is over.
     pub(crate) async fn for_end(
         self,
         state: &ApiState,
         scope: Scope,
         id: ExecutionId,
     ) -> StoreResult<Option<Execution>> {
-        tokio::select! {
-            found = state.orchestrator.wait_for_end(scope, id, Duration::from_secs(self.0)) => found,
-            () = state.stopping.cancelled() => state.store.execution(scope, id).await,
-        }
+        state.orchestrator.wait_for_end(scope, id, Duration::from_secs(self.0)).await
     }
 }
 

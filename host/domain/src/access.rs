@@ -190,7 +190,10 @@ pub fn may_see_pack(principal: &Principal, pack: &Pack) -> bool {
         || pack.created_by == Some(principal.identity)
         || matching(principal, Resource::Packs, Verb::Read)
             .filter_map(|grant| grant.constraints.as_ref())
-            .any(|constraints| satisfied(constraints, target))
+            // An empty constraint constrains nothing, and so names no pack.
+            .any(|constraints| {
+                *constraints != Constraints::default() && satisfied(constraints, target)
+            })
 }
 
 /// Refs of packs that constrained grants let the caller see: what a list shows besides
@@ -243,4 +246,59 @@ pub struct PermissionSet {
     pub description: Option<String>,
     /// Stored verbatim (contract, packs section 4).
     pub grants: Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn principal(grants: &Json) -> Principal {
+        Principal {
+            scope: Scope { tenant: TenantId(1) },
+            identity: IdentityId(7),
+            login: "ada".to_owned(),
+            token: TokenKind::Access,
+            grants: Grant::read_all(grants),
+        }
+    }
+
+    #[test]
+    fn lists_show_the_packs_that_constraints_name() {
+        let grants = json!([
+            {"resource": "packs", "actions": ["read"]},
+            {"resource": "packs", "actions": ["read"], "constraints": {}},
+            {"resource": "packs", "actions": ["read"], "constraints": {"pack_refs": ["b", "a"]}},
+            {"resource": "packs", "actions": ["read"], "constraints": {"refs": ["a", "c"]}},
+            {"resource": "packs", "actions": ["read"],
+                "constraints": {"pack_refs": ["d"], "refs": ["e"]}},
+            {"resource": "packs", "actions": ["delete"], "constraints": {"refs": ["f"]}},
+        ]);
+        assert_eq!(pack_refs_seen_by_grant(&principal(&grants)), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn only_what_one_holds_can_be_delegated() {
+        let held = principal(&json!([
+            {"resource": "keys", "actions": ["read", "update"]},
+            {"resource": "packs", "actions": ["read"], "constraints": {"refs": ["a"]}},
+        ]));
+        let check = |delegated: Json, allowed: bool| {
+            let grants = Grant::read_all(&json!([delegated]));
+            assert_eq!(may_delegate(&held, &grants), allowed, "{delegated}");
+        };
+        check(json!({"resource": "keys", "actions": ["read"]}), true);
+        let narrower =
+            json!({"resource": "keys", "actions": ["read"], "constraints": {"refs": ["k"]}});
+        check(narrower, true);
+        check(json!({"resource": "keys", "actions": ["read", "decrypt"]}), false);
+        check(json!({"resource": "packs", "actions": ["read"]}), false);
+        let same =
+            json!({"resource": "packs", "actions": ["read"], "constraints": {"refs": ["a"]}});
+        check(same, true);
+        let other =
+            json!({"resource": "packs", "actions": ["read"], "constraints": {"refs": ["b"]}});
+        check(other, false);
+    }
 }

@@ -25,7 +25,7 @@ use utoipa_axum::routes;
 
 use super::Refusals;
 use super::executions::not_found;
-use super::streaming::respond;
+use super::streaming::{Subject, respond};
 use crate::auth::Bearer;
 use crate::input::query::optional;
 use crate::input::{Path, QueryString};
@@ -75,7 +75,7 @@ async fn stream_log(
     let tail = Tail::new(state.clone(), &execution, scope, output, offset, notices);
     let span = Span::current();
     let events = stream::unfold(tail, move |tail| tail.next().instrument(span.clone()));
-    Ok(respond(&state, &caller, events))
+    Ok(respond(&state, &caller, Subject::One, events))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Option<u64> {

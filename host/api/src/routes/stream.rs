@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use super::Refusals;
 use super::executions::not_found;
-use super::streaming::respond;
+use super::streaming::{Subject, respond};
 use crate::auth::Bearer;
 use crate::input::QueryString;
 use crate::input::query::optional;
@@ -58,7 +58,7 @@ async fn stream_executions(
     let mut watch = Watch {
         state: state.clone(),
         scope: caller.scope(),
-        subject: None,
+        followed: None,
         notices,
         ready: VecDeque::new(),
         over: false,
@@ -67,15 +67,16 @@ async fn stream_executions(
         let execution = state.store.execution(caller.scope(), ExecutionId(id)).await?;
         watch.begin_with(&execution.ok_or_else(not_found)?);
     }
+    let subject = if watch.followed.is_some() { Subject::One } else { Subject::All };
     let span = Span::current();
     let events = stream::unfold(watch, move |watch| watch.next().instrument(span.clone()));
-    Ok(respond(&state, &caller, events))
+    Ok(respond(&state, &caller, subject, events))
 }
 
 struct Watch {
     state: ApiState,
     scope: Scope,
-    subject: Option<Subject>,
+    followed: Option<Followed>,
     notices: Receiver<Notice>,
     ready: VecDeque<Event>,
     /// Nothing follows what is ready.
@@ -83,7 +84,7 @@ struct Watch {
 }
 
 /// The one execution that is followed.
-struct Subject {
+struct Followed {
     id: ExecutionId,
     /// Of the row that was read and sent. Notices up to it are older than what was sent.
     version: i64,
@@ -114,7 +115,7 @@ impl Watch {
 
     fn begin_with(&mut self, execution: &Execution) {
         let status = execution.state.status;
-        self.subject = Some(Subject { id: execution.id, version: execution.state.version });
+        self.followed = Some(Followed { id: execution.id, version: execution.state.version });
         self.send(&ExecutionEvent::new(execution, status, None));
         self.over = status.is_terminal();
     }
@@ -124,8 +125,8 @@ impl Watch {
         if execution.tenant != self.scope.tenant() {
             return;
         }
-        if let Some(subject) = &self.subject {
-            if execution.id != subject.id || execution.state.version <= subject.version {
+        if let Some(followed) = &self.followed {
+            if execution.id != followed.id || execution.state.version <= followed.version {
                 return;
             }
             self.over = notice.status.is_terminal();
@@ -135,8 +136,8 @@ impl Watch {
 
     /// Notices were missed: tells the state that the store has now.
     async fn catch_up(&mut self) -> StoreResult<()> {
-        if let Some(subject) = &self.subject {
-            match self.state.store.execution(self.scope, subject.id).await? {
+        if let Some(followed) = &self.followed {
+            match self.state.store.execution(self.scope, followed.id).await? {
                 Some(execution) => self.begin_with(&execution),
                 None => self.over = true,
             }
