@@ -44,8 +44,12 @@ def start_server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sta
     """Starts servers that the test may kill, stop or starve."""
     servers: list[Server] = []
 
-    def start(data_dir: Path | None = None, **settings: str | int) -> Server:
+    def start(
+        data_dir: Path | None = None, without: tuple[str, ...] = (), **settings: str | int
+    ) -> Server:
         server = Server(tmp_path / f"server-{len(servers)}", data_dir, **settings)
+        for variable in without:
+            del server.variables[variable]
         servers.append(server)
         return server.start()
 

@@ -29,6 +29,7 @@ class Server:
     def __init__(self, home: Path, data_dir: Path | None = None, **settings: str | int) -> None:
         """`settings` become flags: `drain_seconds=5` is `--drain-seconds 5`."""
         self.home = home
+        self.variables = default_variables()
         self.data = data_dir or home / "data"
         self.log = home / "server.log"
         self.url = ""
@@ -46,27 +47,16 @@ class Server:
             command += [f"--{name.replace('_', '-')}", str(value)]
         with self._output.open("wb") as output, self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=output, stderr=log, env=self.environment(), start_new_session=True
+                command, stdout=output, stderr=log, env=self.variables, start_new_session=True
             )
         wait_until(self._ready, timeout=90, what="the server to be ready")
         link_tree(self.data / "cache", CACHE)
         return self
 
-    @staticmethod
-    def environment() -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            "ATTUNE_BOOTSTRAP_LOGIN": LOGIN,
-            "ATTUNE_BOOTSTRAP_PASSWORD": PASSWORD,
-            "JWT_SECRET": JWT_SECRET,
-            "HOST_CANARY": HOST_CANARY,
-        }
-
     def _ready(self) -> bool:
         code = self.process.poll()
         assert code is None, f"the server ended with {code}:\n{self.log.read_text()[-2000:]}"
-        found = READY.search(self._output.read_text())
+        found = READY.search(self.output)
         if found:
             self.url = found[1].rstrip("/")
         return found is not None
@@ -83,6 +73,11 @@ class Server:
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def output(self) -> str:
+        """What it has said on stdout since its last start."""
+        return self._output.read_text()
 
     def ask_to_stop(self) -> None:
         """SIGTERM: the server drains."""
@@ -105,6 +100,18 @@ class Server:
         if self.running:
             self.process.kill()
             self.process.wait()
+
+
+def default_variables() -> dict[str, str]:
+    """The server's whole environment."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "ATTUNE_BOOTSTRAP_LOGIN": LOGIN,
+        "ATTUNE_BOOTSTRAP_PASSWORD": PASSWORD,
+        "JWT_SECRET": JWT_SECRET,
+        "HOST_CANARY": HOST_CANARY,
+    }
 
 
 def link_tree(source: Path, target: Path) -> None:

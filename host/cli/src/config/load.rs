@@ -77,23 +77,20 @@ fn explain(error: &figment::Error) -> Failure {
     let file = error.metadata.as_ref().and_then(|metadata| metadata.source.as_ref());
     let place = file.map(|file| format!("{file}: ")).unwrap_or_default();
     let key = error.path.join(".");
-    match &error.kind {
-        Kind::UnknownField(unknown, _) => {
-            let key = if key.is_empty() || key.ends_with(unknown.as_str()) {
-                unknown.clone()
-            } else {
-                format!("{key}.{unknown}")
-            };
-            Failure::usage(format_args!("{place}unknown setting '{key}'"))
-                .remedy("attune serve --help lists them")
-        }
-        kind => {
-            let failure = Failure::usage(format_args!("{place}setting '{key}': {kind}"));
-            match example(&key) {
-                Some(example) => failure.remedy(format_args!("for example {example}")),
-                None => failure,
-            }
-        }
+    if let Kind::UnknownField(unknown, _) = &error.kind {
+        let named = if error.path.last() == Some(unknown) { &key } else { unknown };
+        return Failure::usage(format_args!("{place}unknown setting '{named}'"))
+            .remedy("attune serve --help lists them");
+    }
+    if key.is_empty() {
+        let problem = error.kind.to_string();
+        let line: Vec<&str> = problem.split_whitespace().collect();
+        return Failure::usage(format_args!("{place}{}", line.join(" ")));
+    }
+    let failure = Failure::usage(format_args!("{place}setting '{key}': {}", error.kind));
+    match example(&key) {
+        Some(example) => failure.remedy(format_args!("for example {example}")),
+        None => failure,
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn parse(format: OutputFormat, stdout: &str) -> Option<Parsed> {
     match format {
         OutputFormat::Text => None,
         OutputFormat::Json => parse_json(stdout),
-        OutputFormat::Yaml => serde_saphyr::from_str(stdout).ok().map(whole),
+        OutputFormat::Yaml => parse_yaml(stdout).map(whole),
         OutputFormat::Jsonl => {
             let lines = stdout.lines().filter(|line| !line.trim().is_empty());
             let values: Result<Vec<Json>, _> = lines.map(serde_json::from_str).collect();
@@ -34,6 +34,12 @@ fn parse_json(stdout: &str) -> Option<Parsed> {
     }
     let data = serde_json::from_str(stdout.lines().last()?).ok()?;
     Some(Parsed { data, whole: false })
+}
+
+fn parse_yaml(stdout: &str) -> Option<Json> {
+    // YAML 1.2: a country `no` is text.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(stdout, options).ok()
 }
 
 fn whole(data: Json) -> Parsed {

@@ -14,6 +14,8 @@ use crate::{Json, JsonObject};
 /// stderr of up to so many lines is the error text; of more, the last line is.
 const ERROR_LINES: usize = 5;
 
+/// Appended to a truncated stdout.
+const TRUNCATED: &str = "\n[OUTPUT TRUNCATED: stdout exceeded size limit]";
 const CANCELLED: &str = "Execution cancelled";
 
 /// How an execution ends.
@@ -56,8 +58,12 @@ pub fn of_run(
     let stdout = text(&captured.stdout);
     let stderr = text(&captured.stderr);
     result.insert("duration_ms".into(), report.usage.wall_ms.into());
-    put_output(&mut result, report, captured, format, stdout.trim(), &stderr);
-    put_usage(&mut result, report.usage);
+    put_stdout(&mut result, report, format, stdout.trim());
+    if !stderr.is_empty() {
+        result.insert("stderr_log".into(), captured.stderr_path.clone().into());
+    }
+    put_truncation(&mut result, report);
+    result.insert("usage".into(), usage_json(report.usage));
     let status = match &report.end {
         RunEnd::Exited(0) | RunEnd::Returned(_) => {
             put(&mut result, json!({"succeeded": true, "exit_code": 0}));
@@ -147,42 +153,27 @@ fn fail(result: &mut JsonObject, reason: &str, error: String) {
     put(result, json!({"succeeded": false, "error": error, "failure_reason": reason}));
 }
 
-fn put_output(
-    result: &mut JsonObject,
-    report: &RunReport,
-    captured: &Captured,
-    format: OutputFormat,
-    stdout: &str,
-    stderr: &str,
-) {
-    let mut keep_stdout = !stdout.is_empty();
+fn put_stdout(result: &mut JsonObject, report: &RunReport, format: OutputFormat, stdout: &str) {
+    let mut keep = !stdout.is_empty();
     if let RunEnd::Returned(value) = &report.end {
         result.insert("data".into(), value.clone());
     } else if let Some(parsed) = format::parse(format, stdout) {
         result.insert("data".into(), parsed.data);
-        keep_stdout = !parsed.whole;
+        keep = !parsed.whole;
     }
-    if keep_stdout || report.stdout_dropped > 0 {
-        let mut kept = stdout.to_owned();
-        if report.stdout_dropped > 0 {
-            kept.push_str("\n[OUTPUT TRUNCATED: stdout exceeded size limit]");
-        }
-        result.insert("stdout".into(), kept.into());
-    }
-    if !stderr.is_empty() {
-        result.insert("stderr_log".into(), captured.stderr_path.clone().into());
-    }
-    for (stream, dropped) in [("stdout", report.stdout_dropped), ("stderr", report.stderr_dropped)]
-    {
-        if dropped > 0 {
-            result.insert(format!("{stream}_truncated"), true.into());
-            result.insert(format!("{stream}_bytes_truncated"), dropped.into());
-        }
+    let truncated = report.stdout_dropped > 0;
+    if keep || truncated {
+        let notice = if truncated { TRUNCATED } else { "" };
+        result.insert("stdout".into(), format!("{stdout}{notice}").into());
     }
 }
 
-fn put_usage(result: &mut JsonObject, usage: Usage) {
-    result.insert("usage".into(), usage_json(usage));
+fn put_truncation(result: &mut JsonObject, report: &RunReport) {
+    let streams = [("stdout", report.stdout_dropped), ("stderr", report.stderr_dropped)];
+    for (stream, dropped) in streams.into_iter().filter(|(_, dropped)| *dropped > 0) {
+        result.insert(format!("{stream}_truncated"), true.into());
+        result.insert(format!("{stream}_bytes_truncated"), dropped.into());
+    }
 }
 
 fn usage_json(usage: Usage) -> Json {
@@ -278,8 +269,8 @@ mod tests {
     fn jsonl_and_yaml() {
         let outcome = run(RunEnd::Exited(0), "1\n{\"b\":2}\n", "", OutputFormat::Jsonl);
         assert_eq!(outcome.result["data"], json!([1, {"b": 2}]));
-        let outcome = run(RunEnd::Exited(0), "a: [1, two]\n", "", OutputFormat::Yaml);
-        assert_eq!(outcome.result["data"], json!({"a": [1, "two"]}));
+        let outcome = run(RunEnd::Exited(0), "a: [1, no]\n", "", OutputFormat::Yaml);
+        assert_eq!(outcome.result["data"], json!({"a": [1, "no"]}));
     }
 
     #[test]

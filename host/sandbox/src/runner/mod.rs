@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use attune_domain::runner::Runtime;
 use bytes::{Bytes, BytesMut};
 use futures::{SinkExt, StreamExt};
+use tokio::runtime::LocalOptions;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 use wasmtime::error::Context;
 use wasmtime::{Engine, Result, bail};
@@ -74,7 +75,7 @@ fn live() -> Result<()> {
         // Look at the socket and the timers between any two polls: a poll of a
         // busy guest takes a millisecond, and the default is 61 of them.
         .event_interval(1)
-        .build()?;
+        .build_local(LocalOptions::default())?;
     let result = runtime.block_on(async { talk(connect()?).await });
     // Files of guests may be in other threads' hands; there is nothing to wait for.
     runtime.shutdown_background();

@@ -1,86 +1,60 @@
-//! The one queue of messages from a runner to its server.
+//! The way of messages from a runner to its server.
+//!
+//! Whoever has something to say writes it to the socket: no queue and no task
+//! for writing, because on a thread with busy guests each change of task costs
+//! a millisecond for each of them.
+
+use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::SinkExt;
-use tokio::io::AsyncWrite;
-use tokio::sync::{mpsc, oneshot};
+use futures::future::poll_fn;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::codec::{FramedWrite, LengthDelimitedCodec};
 
 use crate::protocol::{FromRunner, encode};
 
-/// Messages that may wait; together with their size this bounds memory.
-const CAPACITY: usize = 32;
-/// Messages written to the socket at once.
-const BATCH: usize = CAPACITY;
+type Writer = FramedWrite<OwnedWriteHalf, LengthDelimitedCodec>;
 
 /// Where messages to the server go.
 #[derive(Clone)]
-pub(crate) struct Outbox(mpsc::Sender<Outgoing>);
+pub(crate) struct Outbox(Arc<Mutex<Writer>>);
 
-/// The other end: what [`write_all`] sends.
-pub(super) type Queue = mpsc::Receiver<Outgoing>;
-
-pub(super) enum Outgoing {
-    Frame(Bytes),
-    /// Answered when everything before it is in the socket.
-    Written(oneshot::Sender<()>),
-}
-
-/// Room for one message.
-pub(crate) struct Room<'a>(mpsc::Permit<'a, Outgoing>);
-
-impl Room<'_> {
-    pub(crate) fn send(self, message: &FromRunner, body: &[u8]) {
-        self.0.send(Outgoing::Frame(encode(message, body)));
-    }
-}
+/// The turn of one sender, when the socket has room.
+pub(crate) struct Turn<'a>(MutexGuard<'a, Writer>);
 
 impl Outbox {
-    pub(super) fn channel() -> (Outbox, Queue) {
-        let (sender, receiver) = mpsc::channel(CAPACITY);
-        (Outbox(sender), receiver)
+    pub(super) fn new(writer: Writer) -> Outbox {
+        Outbox(Arc::new(Mutex::new(writer)))
     }
 
-    /// Waits for room; none when the server is gone.
-    pub(crate) async fn reserve(&self) -> Option<Room<'_>> {
-        self.0.reserve().await.ok().map(Room)
+    /// Waits for a turn. The error is that the server is gone.
+    pub(crate) async fn turn(&self) -> io::Result<Turn<'_>> {
+        let mut writer = self.0.lock().await;
+        poll_fn(|context| SinkExt::<Bytes>::poll_ready_unpin(&mut *writer, context)).await?;
+        Ok(Turn(writer))
     }
 
-    pub(super) async fn send(&self, message: &FromRunner, body: &[u8]) {
-        if let Some(room) = self.reserve().await {
-            room.send(message, body);
-        }
-    }
-
-    /// Waits until everything sent so far can no longer be lost by this process's death.
-    pub(super) async fn written(&self) {
-        let (done, is_done) = oneshot::channel();
-        if self.0.send(Outgoing::Written(done)).await.is_ok() {
-            // An error means that the server is gone.
-            let _gone = is_done.await;
-        }
+    /// Returns when the message can no longer be lost by this process's death.
+    pub(super) async fn send(&self, message: &FromRunner, body: &[u8]) -> io::Result<()> {
+        self.turn().await?.send(message, body).await
     }
 }
 
-/// Writes messages until the connection or the last outbox is closed.
-pub(super) async fn write_all<W: AsyncWrite + Unpin>(
-    mut queue: Queue,
-    mut socket: FramedWrite<W, LengthDelimitedCodec>,
-) -> std::io::Result<()> {
-    let mut batch = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
-        let mut waiting = Vec::new();
-        for outgoing in batch.drain(..) {
-            match outgoing {
-                Outgoing::Frame(frame) => socket.feed(frame).await?,
-                Outgoing::Written(done) => waiting.push(done),
-            }
-        }
-        SinkExt::<Bytes>::flush(&mut socket).await?;
-        for done in waiting {
-            // Nobody waits any more if the run was stopped meanwhile.
-            let _stopped = done.send(());
+impl Turn<'_> {
+    /// Writes a message. It is taken at once: dropping the future only leaves its writing
+    /// to the next sender.
+    pub(crate) fn send(
+        mut self,
+        message: &FromRunner,
+        body: &[u8],
+    ) -> impl Future<Output = io::Result<()>> {
+        let started = self.0.start_send_unpin(encode(message, body));
+        async move {
+            started?;
+            SinkExt::<Bytes>::flush(&mut *self.0).await
         }
     }
-    Ok(())
 }

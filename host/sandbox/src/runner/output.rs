@@ -65,18 +65,7 @@ pub(crate) struct Totals {
 
 impl Output {
     pub(crate) fn new(run: RunId, limits: &Limits, outbox: Outbox) -> Output {
-        let state = State {
-            stream_limit: limits.stream_bytes,
-            output_limit: limits.output_bytes,
-            written: 0,
-            stdout: Kept::default(),
-            stderr: Kept::default(),
-            gathered: VecDeque::new(),
-            gathered_bytes: 0,
-            flush: false,
-            window: OUTPUT_WINDOW,
-        };
-        let state = Mutex::new(state);
+        let state = Mutex::new(State::new(limits));
         Output(Arc::new(Shared { run, outbox, state, consumed: Notify::new() }))
     }
 
@@ -98,16 +87,19 @@ impl Output {
     /// Sends what is due. Dropping the future loses nothing.
     pub(crate) async fn send_if_due(&self) {
         while self.is_due() {
-            // Room first: what is taken out of the state must reach the outbox.
-            let room = self.0.outbox.reserve().await;
+            // The turn first: what is taken out of the state must reach the socket.
+            // Without a server this process ends soon.
+            let Ok(turn) = self.0.outbox.turn().await else { return };
+            // Bound on its own, so that the lock is not held while waiting.
             let taken = self.state().take();
-            match (room, taken) {
-                (Some(room), Some((stream, bytes))) => {
-                    room.send(&FromRunner::Output { run: self.0.run, stream }, &bytes);
+            if let Some((stream, bytes)) = taken {
+                let message = FromRunner::Output { run: self.0.run, stream };
+                if turn.send(&message, &bytes).await.is_err() {
+                    return;
                 }
-                (Some(_), None) => self.0.consumed.notified().await,
-                // The server is gone; so is this process, soon.
-                (None, _) => return,
+            } else {
+                drop(turn);
+                self.0.consumed.notified().await;
             }
         }
     }
@@ -138,6 +130,20 @@ impl Output {
 }
 
 impl State {
+    fn new(limits: &Limits) -> State {
+        State {
+            stream_limit: limits.stream_bytes,
+            output_limit: limits.output_bytes,
+            written: 0,
+            stdout: Kept::default(),
+            stderr: Kept::default(),
+            gathered: VecDeque::new(),
+            gathered_bytes: 0,
+            flush: false,
+            window: OUTPUT_WINDOW,
+        }
+    }
+
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), OverLimit> {
         let allowed = self.output_limit.saturating_sub(self.written);
         let accepted = clip(bytes, allowed);
@@ -199,9 +205,7 @@ mod tests {
     fn state(stream_limit: u64, output_limit: u64) -> State {
         let limits =
             Limits { stream_bytes: stream_limit, output_bytes: output_limit, ..Limits::default() };
-        let output = Output::new(1, &limits, Outbox::channel().0);
-        let shared = Arc::into_inner(output.0).unwrap();
-        shared.state.into_inner().unwrap()
+        State::new(&limits)
     }
 
     #[test]

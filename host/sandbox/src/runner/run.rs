@@ -29,18 +29,18 @@ pub(super) struct Connection {
     pub(super) outbox: Outbox,
 }
 
-/// Runs the guest to its end. The response, if there is one, goes into the body of the last message.
+/// Runs the guest to its end; gives its response too, if there is one. The error is that the
+/// server is gone.
 pub(super) async fn run(
     instance: &mut Instance,
     function: Function,
     run: Run,
     connection: Connection,
-) -> (Report, String) {
+) -> std::io::Result<(Report, String)> {
     let Connection { stdin, output, stop, outbox } = connection;
     instance.store.data().stdio.connect(stdin, output.clone());
-    outbox.send(&FromRunner::Started { run: run.run }, &[]).await;
     // The server must know before the guest can take this process down.
-    outbox.written().await;
+    outbox.send(&FromRunner::Started { run: run.run }, &[]).await?;
     let started = Instant::now();
     let happened = tokio::select! {
         biased;
@@ -56,7 +56,7 @@ pub(super) async fn run(
     let usage = usage(instance, &run.limits, wall, totals);
     let (end, response) = end(happened, instance.store.data().meter.was_denied(), &run.limits);
     let Totals { stdout_dropped, stderr_dropped, .. } = totals;
-    (Report { end, usage, stdout_dropped, stderr_dropped }, response)
+    Ok((Report { end, usage, stdout_dropped, stderr_dropped }, response))
 }
 
 fn usage(

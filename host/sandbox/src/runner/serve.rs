@@ -10,14 +10,13 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::task::LocalSet;
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 use tokio_util::sync::CancellationToken;
 use wasmtime::error::Context;
 use wasmtime::{Result, bail};
 
 use super::instance::{Function, Instance, View};
-use super::outbox::{self, Outbox};
+use super::outbox::Outbox;
 use super::output::Output;
 use super::primed;
 use super::run::{self, Connection};
@@ -43,15 +42,13 @@ struct Live {
 pub(super) async fn serve(runner: Runner, socket: Socket, scratch: PathBuf) -> Result<()> {
     let Runner { engine, runtimes, primed } = runner;
     let (reader, writer) = split(socket);
-    let (outbox, queue) = Outbox::channel();
     let ticker = Ticker::start(engine)?;
     let store = Rc::new(primed::Store::new(runtimes, primed, scratch)?);
+    let outbox = Outbox::new(writer);
     let shared = Rc::new(Shared { store, ticker, outbox, live: RefCell::default() });
-    let local = LocalSet::new();
-    local.spawn_local(outbox::write_all(queue, writer));
     let refill = shared.clone();
-    local.spawn_local(async move { refill.store.keep_filled(&refill.ticker).await });
-    local.run_until(listen(&shared, reader)).await
+    tokio::task::spawn_local(async move { refill.store.keep_filled(&refill.ticker).await });
+    listen(&shared, reader).await
 }
 
 type Reader = FramedRead<OwnedReadHalf, LengthDelimitedCodec>;
@@ -111,16 +108,18 @@ impl Shared {
         let id = run.run;
         let (report, response, instance) = match self.prepare(&run, parameter_file).await {
             Ok((mut instance, function)) => {
-                let (report, response) = run::run(&mut instance, function, run, connection).await;
-                (report, response, Some(instance))
+                match run::run(&mut instance, function, run, connection).await {
+                    Ok((report, response)) => (report, response, Some(instance)),
+                    // The server is gone, and `listen` ends this process.
+                    Err(_) => return,
+                }
             }
             Err(error) => (run::not_set_up(&error), String::new(), None),
         };
         self.live.borrow_mut().remove(&id);
         let ended = FromRunner::Ended { run: id, report };
-        self.outbox.send(&ended, response.as_bytes()).await;
-        // The answer leaves before the cleaning up begins.
-        self.outbox.written().await;
+        // The answer leaves before the cleaning up begins; without a server, just clean up.
+        let _gone = self.outbox.send(&ended, response.as_bytes()).await;
         if let Some(instance) = instance {
             instance.dispose().await;
         }

@@ -18,27 +18,27 @@ use tempfile::TempDir;
 
 use crate::RUNNER;
 
-pub const TENANT: TenantId = TenantId(1);
+pub(crate) const TENANT: TenantId = TenantId(1);
 
 /// A sandbox with folders of its own, gone when it is dropped.
-pub struct Host {
-    pub sandbox: Arc<Sandbox>,
+pub(crate) struct Host {
+    pub(crate) sandbox: Arc<Sandbox>,
     folders: TempDir,
 }
 
 /// What came of a run.
-pub struct Ran {
-    pub report: RunReport,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) report: RunReport,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Host {
-    pub async fn start() -> Host {
+    pub(crate) async fn start() -> Host {
         Host::with(|_| {}).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut Settings)) -> Host {
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Host {
         let folders = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let below = |name: &str| folders.path().join(name);
         // Shared by all tests, so that one of them compiles for all.
@@ -51,12 +51,12 @@ impl Host {
         Host { sandbox, folders }
     }
 
-    pub fn path(&self, below: &str) -> PathBuf {
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.folders.path().join(below)
     }
 
     /// A pack of the tenant with this one script.
-    pub fn pack(&self, tenant: TenantId, name: &str, script: &str) -> PathBuf {
+    pub(crate) fn pack(&self, tenant: TenantId, name: &str, script: &str) -> PathBuf {
         let pack = self.path("packs").join(tenant.to_string()).join(name);
         fs::create_dir_all(pack.join("actions")).unwrap();
         fs::write(pack.join("actions/main.py"), script).unwrap();
@@ -64,15 +64,15 @@ impl Host {
     }
 
     /// A job that runs this script, with the default limits.
-    pub fn job(&self, name: &str, script: &str) -> Job {
+    pub(crate) fn job(&self, name: &str, script: &str) -> Job {
         job(TENANT, self.pack(TENANT, name, script))
     }
 
-    pub async fn run(&self, job: Job) -> Ran {
+    pub(crate) async fn run(&self, job: Job) -> Ran {
         self.run_until(job, Box::pin(std::future::pending())).await
     }
 
-    pub async fn run_until(&self, job: Job, stop: StopSignal) -> Ran {
+    pub(crate) async fn run_until(&self, job: Job, stop: StopSignal) -> Ran {
         let mut written = Written::default();
         let place = self.sandbox.reserve().await;
         let report = self.sandbox.run(place, job, &mut written, stop).await;
@@ -81,7 +81,7 @@ impl Host {
     }
 }
 
-pub fn job(tenant: TenantId, pack_folder: PathBuf) -> Job {
+pub(crate) fn job(tenant: TenantId, pack_folder: PathBuf) -> Job {
     Job {
         execution: ExecutionId(1),
         tenant,
@@ -113,7 +113,7 @@ impl OutputSink for Written {
     }
 }
 
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 

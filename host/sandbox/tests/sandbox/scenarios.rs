@@ -7,7 +7,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::host::Host;
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("a_stopped_busy_loop_keeps_its_output", stopped_busy_loop),
         trial("a_stopped_sleeper_keeps_its_output", stopped_sleeper),

@@ -14,7 +14,6 @@ mod logs;
 mod packs;
 mod replay;
 mod scopes;
-mod speed;
 mod sqlite;
 mod support;
 mod tokens;

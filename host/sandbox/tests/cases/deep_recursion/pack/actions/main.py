@@ -1,0 +1,8 @@
+"""Endless recursion of Python functions is an exception."""
+
+
+def again():
+    again()
+
+
+again()
