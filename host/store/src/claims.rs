@@ -35,10 +35,16 @@ pub(crate) async fn claim(
     );
     let claim = query(sql).bind(worker.0).bind(micros(now)).bind(limit);
     let rows = claim.fetch_all(connection).await.stored()?;
-    let mut claimed = executions_of(&rows)?;
+    let mut claimed: Vec<Execution> = rows.iter().filter_map(readable).collect();
     // RETURNING promises no order.
     claimed.sort_unstable_by_key(|execution| execution.id);
     Ok(claimed)
+}
+
+/// A row that cannot be read stays claimed, so that it does not block the queue for the others.
+fn readable(row: &Row) -> Option<Execution> {
+    let read = executions::read(&mut Fields::of(row));
+    read.inspect_err(|error| tracing::error!(%error, "a claimed execution cannot be run")).ok()
 }
 
 /// Executions that a worker holds, oldest first.
@@ -50,10 +56,6 @@ pub(crate) async fn held_by(readers: &Pool, worker: WorkerId) -> StoreResult<Vec
          WHERE worker = $1 AND status IN ('scheduled', 'running', 'canceling') ORDER BY id"
     );
     let rows = query(sql).bind(worker.0).fetch_all(readers).await.stored()?;
-    executions_of(&rows)
-}
-
-fn executions_of(rows: &[Row]) -> StoreResult<Vec<Execution>> {
     rows.iter().map(|row| executions::read(&mut Fields::of(row))).collect()
 }
 

@@ -201,7 +201,7 @@ mod tests {
         let config = load_with("", &[]).unwrap();
         let keys = Value::serialize(&config).unwrap();
         let command = Config::augment_args(clap::Command::new("serve"));
-        for argument in command.get_arguments().filter(|argument| argument.get_id() != "config") {
+        for argument in command.get_arguments().filter(|argument| argument.get_id() != "file") {
             let key = argument.get_id().as_str();
             assert!(keys.find_ref(key).is_some(), "{key} is no key of the file");
             let flag = key.replace(['.', '_'], "-");
