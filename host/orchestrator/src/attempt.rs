@@ -84,16 +84,16 @@ async fn prepared(
     runnable: Option<RunnableAction>,
 ) -> Result<Result<Prepared, Outcome>, StoreError> {
     let runnable = match runnable {
-        Some(runnable) => runnable,
+        Some(runnable) => Some(runnable),
         None => {
             let scope = Scope::of_execution(execution);
             let reference = &execution.action_ref;
             let read = || shared.store.runnable_action(scope, reference);
-            match commit::for_sure(shared, read).await? {
-                Some(runnable) => runnable,
-                None => return Ok(Err(outcome::of_setup_problem("the action no longer exists"))),
-            }
+            commit::for_sure(shared, read).await?
         }
+    };
+    let Some(runnable) = runnable else {
+        return Ok(Err(outcome::of_setup_problem("the action no longer exists")));
     };
     Ok(match prepare::job(shared, execution, &runnable).await {
         Ok(job) => Ok(Prepared { job, runnable }),

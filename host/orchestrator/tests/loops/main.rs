@@ -1,5 +1,7 @@
 //! The loops over a real store, with a scripted runner and a simulated clock.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod cancelling;
 mod losing;
 mod output;

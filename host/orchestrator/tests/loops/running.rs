@@ -49,7 +49,7 @@ async fn the_job_holds_what_the_action_reads() {
 #[tokio::test]
 async fn the_callers_variables_cannot_replace_the_servers() {
     let mut world = World::new(1).await;
-    let mut request = world.request(json!({"n": 1}));
+    let mut request = world.request(&json!({"n": 1}));
     request.env_vars.insert("ATTUNE_ACTION".into(), "other.act".into());
     request.env_vars.insert("MODE".into(), "dry".into());
     world.orchestrator.submit(&world.principal, request).await.unwrap();
@@ -61,7 +61,7 @@ async fn the_callers_variables_cannot_replace_the_servers() {
 #[tokio::test]
 async fn parameters_that_do_not_fit_end_it_without_a_runner() {
     let mut world = World::new(1).await;
-    let request = world.request(json!({"n": "seven"}));
+    let request = world.request(&json!({"n": "seven"}));
     let created = world.orchestrator.submit(&world.principal, request).await.unwrap();
     assert_eq!(created.state.status, S::Requested);
     let ended = world.end_of(created.id).await;
@@ -75,7 +75,7 @@ async fn parameters_that_do_not_fit_end_it_without_a_runner() {
 #[tokio::test]
 async fn a_caller_who_goes_away_leaves_nothing_stuck() {
     let mut world = World::new(1).await;
-    let submit = world.orchestrator.submit(&world.principal, world.request(json!({"n": 1})));
+    let submit = world.orchestrator.submit(&world.principal, world.request(&json!({"n": 1})));
     // Polled once, then dropped, as when a connection closes.
     tokio::select! {
         biased;
@@ -132,7 +132,7 @@ async fn draining_lets_running_work_end_and_takes_no_more() {
 async fn a_reused_key_with_another_request_is_refused() {
     let world = World::new(1).await;
     let keyed = |digest: &str| {
-        let mut request = world.request(json!({"n": 1}));
+        let mut request = world.request(&json!({"n": 1}));
         let idempotency = attune_domain::execution::Idempotency {
             key: "once".into(),
             request_digest: digest.into(),

@@ -85,7 +85,7 @@ impl World {
         let settings = Settings {
             worker_name: "attune-test".into(),
             limits: Limits::default(),
-            max_wall: Duration::from_secs(3600),
+            max_wall: Duration::from_hours(1),
             drain: Duration::from_secs(30),
             api_url: "http://127.0.0.1:8080".into(),
         };
@@ -104,7 +104,7 @@ impl World {
         self.principal.scope()
     }
 
-    pub(crate) fn request(&self, config: Json) -> ExecutionRequest {
+    pub(crate) fn request(&self, config: &Json) -> ExecutionRequest {
         ExecutionRequest {
             runnable: self.runnable.clone(),
             config: config.as_object().cloned(),
@@ -116,7 +116,7 @@ impl World {
     }
 
     pub(crate) async fn try_submit(&self) -> Result<Execution, SubmitError> {
-        self.orchestrator.submit(&self.principal, self.request(json!({"n": 1}))).await
+        self.orchestrator.submit(&self.principal, self.request(&json!({"n": 1}))).await
     }
 
     pub(crate) async fn submit(&self) -> Execution {
@@ -125,7 +125,7 @@ impl World {
 
     /// The execution once it has ended.
     pub(crate) async fn end_of(&self, id: ExecutionId) -> Execution {
-        let ended = self.orchestrator.wait_for_end(self.scope(), id, Duration::from_secs(86_400));
+        let ended = self.orchestrator.wait_for_end(self.scope(), id, Duration::from_hours(24));
         soon(ended).await.unwrap().unwrap()
     }
 
