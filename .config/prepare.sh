@@ -5,7 +5,9 @@ set -euo pipefail
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v python3 >/dev/null || missing+=(python3)
-python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+# An environment that was made once shows that one can be made.
+[ -e target/python-runtime/venv ] || python3 -c 'import ensurepip, venv' 2>/dev/null ||
+    missing+=(python3-venv)
 
 if ! command -v cargo >/dev/null; then
     echo "prepare: Rust is missing; install it from https://rustup.rs" >&2

@@ -2,12 +2,13 @@
 //! secret that signs tokens.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::secret::Secret;
 
@@ -17,18 +18,25 @@ pub(crate) struct DataDir {
     _lock: File,
 }
 
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeError {
+    #[error("data folder {} (--data-dir, ATTUNE_DATA_DIR): another attune uses it", .0.display())]
+    InUse(PathBuf),
+    #[error("data folder {} (--data-dir, ATTUNE_DATA_DIR): {}", .0.display(), .1)]
+    Io(PathBuf, #[source] io::Error),
+}
+
 impl DataDir {
     /// Makes the folder if it is missing, and takes it.
-    pub(crate) fn take(path: &Path) -> anyhow::Result<DataDir> {
-        let problem = || format!("data folder {} (--data-dir, ATTUNE_DATA_DIR)", path.display());
-        DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(problem)?;
-        let path = path.canonicalize().with_context(problem)?;
-        let lock = private().create(true).truncate(false).open(path.join("lock"));
-        let lock = lock.with_context(problem)?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            bail!("{}: another attune uses it", problem());
+    pub(crate) fn take(path: &Path) -> Result<DataDir, TakeError> {
+        let lock = make(path).map_err(|error| TakeError::Io(path.to_owned(), error));
+        let (folder, lock) = lock?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(DataDir { path: folder, _lock: lock }),
+            Err(Errno::WOULDBLOCK) => Err(TakeError::InUse(folder)),
+            Err(error) => Err(TakeError::Io(folder, error.into())),
         }
-        Ok(DataDir { path, _lock: lock })
     }
 
     /// The absolute path of something in the folder.
@@ -59,8 +67,16 @@ impl DataDir {
     }
 }
 
+/// The folder's absolute path, and the file that says who holds it.
+fn make(path: &Path) -> io::Result<(PathBuf, File)> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let folder = path.canonicalize()?;
+    let lock = private().create(true).truncate(false).open(folder.join("lock"))?;
+    Ok((folder, lock))
+}
+
 /// Written beside its place and moved there, so that a crash leaves no half of it.
-fn write_secret(path: &Path, secret: &Secret) -> std::io::Result<()> {
+fn write_secret(path: &Path, secret: &Secret) -> io::Result<()> {
     let unfinished = path.with_extension("unfinished");
     let mut file = private().create(true).truncate(true).open(&unfinished)?;
     writeln!(file, "{}", secret.expose())?;

@@ -83,15 +83,7 @@ async fn prepared(
     execution: &Execution,
     runnable: Option<RunnableAction>,
 ) -> Result<Result<Prepared, Outcome>, StoreError> {
-    let runnable = match runnable {
-        Some(runnable) => Some(runnable),
-        None => {
-            let scope = Scope::of_execution(execution);
-            let reference = &execution.action_ref;
-            let read = || shared.store.runnable_action(scope, reference);
-            commit::for_sure(shared, read).await?
-        }
-    };
+    let runnable = if runnable.is_some() { runnable } else { stored(shared, execution).await? };
     let Some(runnable) = runnable else {
         return Ok(Err(outcome::of_setup_problem("the action no longer exists")));
     };
@@ -99,6 +91,15 @@ async fn prepared(
         Ok(job) => Ok(Prepared { job, runnable }),
         Err(refusal) => Err(refusal),
     })
+}
+
+async fn stored(
+    shared: &Shared,
+    execution: &Execution,
+) -> Result<Option<RunnableAction>, StoreError> {
+    let scope = Scope::of_execution(execution);
+    let reference = &execution.action_ref;
+    commit::for_sure(shared, || shared.store.runnable_action(scope, reference)).await
 }
 
 /// Commits the start, unless the execution was created started.

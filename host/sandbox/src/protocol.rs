@@ -64,7 +64,7 @@ pub(crate) struct Folders {
 /// One run of a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
-    pub(crate) run: RunId,
+    pub(crate) id: RunId,
     pub(crate) runtime: Runtime,
     pub(crate) pack_folder: PathBuf,
     /// The envelope of `sdk/contract`.
@@ -82,11 +82,19 @@ pub(crate) enum FromRunner {
     Loaded(Result<(), String>),
     Bound(Result<(), String>),
     /// The next thing that happens is guest code.
-    Started { run: RunId },
+    Started {
+        run: RunId,
+    },
     /// The body was written by the guest.
-    Output { run: RunId, stream: Stream },
+    Output {
+        run: RunId,
+        stream: Stream,
+    },
     /// Nothing follows; the body is the guest's response, if it gave one.
-    Ended { run: RunId, report: Report },
+    Ended {
+        run: RunId,
+        report: Report,
+    },
 }
 
 /// A runner's view of how a run ended.
@@ -138,7 +146,7 @@ mod tests {
     #[test]
     fn a_message_keeps_its_body() {
         let run = Run {
-            run: 7,
+            id: 7,
             runtime: Runtime::Python,
             pack_folder: "/packs/1/ab".into(),
             request: "{}".into(),

@@ -56,7 +56,7 @@ impl Settings {
             places_per_runner: 32,
             primed_per_runner: 4,
             confinement: Confinement::Required,
-            idle_retire: Duration::from_secs(60),
+            idle_retire: Duration::from_mins(1),
         })
     }
 }

@@ -8,7 +8,7 @@ use attune_store::SqliteStore;
 
 use super::Check;
 use crate::config::{Config, Confinement};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, TakeError};
 use crate::embedded;
 
 /// Free bytes below which a server soon cannot store results.
@@ -22,37 +22,36 @@ pub(super) async fn all(config: &Config) -> Vec<Check> {
     checks
 }
 
+const DATA_FOLDER: &str = "data folder";
+
 /// The folder, and whether a server holds it.
 fn data_folder(path: &Path) -> (Check, bool) {
-    const NAME: &str = "data folder";
     let shown = path.display();
-    let Ok(metadata) = path.metadata() else {
-        let parent = existing(path);
-        let writable = rustix::fs::access(&parent, rustix::fs::Access::WRITE_OK).is_ok();
-        let check = if writable {
-            Check::good(NAME, format!("{shown} will be made"))
-        } else {
-            let found = format!("{shown} cannot be made in {}", parent.display());
-            Check::bad(
-                NAME,
-                found,
-                "choose another with --data-dir, or: sudo install -d -o $USER …",
-            )
-        };
-        return (check, false);
-    };
+    let Ok(metadata) = path.metadata() else { return (missing_folder(path), false) };
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let found = format!("{shown} can be entered by other users (mode {mode:o})");
-        return (Check::bad(NAME, found, format!("chmod 700 {shown}")), false);
+        return (Check::bad(DATA_FOLDER, found, format!("chmod 700 {shown}")), false);
     }
     match DataDir::take(path) {
-        Ok(_) => (Check::good(NAME, format!("{shown}, private")), false),
-        Err(_) if path.join("lock").exists() => {
-            (Check::good(NAME, format!("{shown}, in use by a running server")), true)
+        Ok(_) => (Check::good(DATA_FOLDER, format!("{shown}, private")), false),
+        Err(TakeError::InUse(_)) => {
+            (Check::good(DATA_FOLDER, format!("{shown}, in use by a running server")), true)
         }
-        Err(error) => (Check::bad(NAME, format!("{error:#}"), format!("chown it: {shown}")), false),
+        Err(TakeError::Io(_, error)) => {
+            let remedy = format!("let this user own it: sudo chown -R $USER {shown}");
+            (Check::bad(DATA_FOLDER, format!("{shown}: {error}"), remedy), false)
+        }
     }
+}
+
+fn missing_folder(path: &Path) -> Check {
+    let (shown, parent) = (path.display(), existing(path));
+    if rustix::fs::access(&parent, rustix::fs::Access::WRITE_OK).is_ok() {
+        return Check::good(DATA_FOLDER, format!("{shown} will be made"));
+    }
+    let found = format!("{shown} cannot be made in {}", parent.display());
+    Check::bad(DATA_FOLDER, found, "choose another with --data-dir, or let this user write there")
 }
 
 fn free_disk(path: &Path) -> Check {

@@ -149,8 +149,8 @@ fn put(result: &mut JsonObject, fields: Json) {
     }
 }
 
-fn fail(result: &mut JsonObject, reason: &str, error: String) {
-    put(result, json!({"succeeded": false, "error": error, "failure_reason": reason}));
+fn fail(result: &mut JsonObject, reason: &str, error: impl Into<String>) {
+    put(result, json!({"succeeded": false, "error": error.into(), "failure_reason": reason}));
 }
 
 fn put_stdout(result: &mut JsonObject, report: &RunReport, format: OutputFormat, stdout: &str) {

@@ -11,6 +11,8 @@ mod seccomp;
 
 pub use probe::{ConfinementReport, Feature, probe_confinement};
 
+use std::path::{Path, PathBuf};
+
 use crate::protocol::Folders;
 use crate::settings::Confinement;
 
@@ -41,6 +43,14 @@ pub(crate) fn enter(folders: &Folders, confinement: Confinement) -> Result<(), C
     process::limit_resources()?;
     tolerate(landlock::restrict(folders), confinement)?;
     tolerate(seccomp::restrict(), confinement)
+}
+
+/// The confinement of a bound runner, around the calling process.
+pub fn confine_like_a_runner(packs: &[PathBuf], scratch: &Path) -> Result<(), String> {
+    let folders = Folders { packs: packs.to_vec(), scratch: scratch.to_owned() };
+    prepare()
+        .and_then(|()| enter(&folders, Confinement::Required))
+        .map_err(|error| error.to_string())
 }
 
 /// Best effort means to go on without what the kernel has not.

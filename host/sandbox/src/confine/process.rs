@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 
 use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, Signal, nice, setrlimit, set_dumpable_behavior,
-    set_parent_process_death_signal,
+    DumpableBehavior, Resource, Rlimit, Signal, nice, set_dumpable_behavior,
+    set_parent_process_death_signal, setrlimit,
 };
 
 use super::ConfineError;
@@ -23,8 +23,7 @@ const FIRST_INHERITED: u32 = 3;
 /// user, no descriptor but the standard three, and no life after the server's.
 pub(super) fn prepare() -> Result<(), ConfineError> {
     close_inherited().map_err(named("close inherited descriptors"))?;
-    set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(named("die with the server"))?;
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(named("die with the server"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(named("forbid dumps"))?;
     limit(Resource::Core, 0)?;
     nice(NICENESS).map_err(named("lower the priority"))?;

@@ -2,7 +2,7 @@
 //!
 //! An allow-list: what a current-thread tokio, wasmtime and wasmtime-wasi use
 //! once everything is loaded, and nothing else. So there is no socket, no exec, no new
-//! process, no ptrace, no mount, no bpf, no io_uring, no keyring, no userfaultfd, and no
+//! process, no ptrace, no mount, no bpf, no `io_uring`, no keyring, no userfaultfd, and no
 //! executable mapping, because compiled code was mapped before. A call that is not on the
 //! list fails with EPERM rather than killing the process: a libc that tries a new
 //! call first and falls back must go on working.
@@ -156,10 +156,13 @@ fn allowed() -> Result<BTreeMap<libc::c_long, Vec<Rule>>, seccompiler::BackendEr
     let itself = u64::from(std::process::id());
     rules.insert(libc::SYS_tgkill, vec![Rule::new(vec![equals(0, itself)?])?]);
     // Names of threads and of mappings.
-    rules.insert(libc::SYS_prctl, vec![
-        Rule::new(vec![equals(0, bits(libc::PR_SET_NAME))?])?,
-        Rule::new(vec![equals(0, bits(libc::PR_SET_VMA))?])?,
-    ]);
+    rules.insert(
+        libc::SYS_prctl,
+        vec![
+            Rule::new(vec![equals(0, bits(libc::PR_SET_NAME))?])?,
+            Rule::new(vec![equals(0, bits(libc::PR_SET_VMA))?])?,
+        ],
+    );
     // Reading its own limits, which making a thread does; setting none.
     let itself = equals(0, 0)?;
     let nothing_new = Condition::new(2, Width::Qword, Compare::Eq, 0)?;

@@ -20,7 +20,7 @@ pub(crate) const MAX_MEMORY: usize = 2 << 30;
 /// whether it is mapped copy-on-write never hangs on wasmtime's heuristic.
 const IMAGE_SIZE: u64 = 256 << 20;
 
-/// What compiled code may use of the native stack. CPython counts its own
+/// What compiled code may use of the native stack. `CPython` counts its own
 /// frames and raises `RecursionError` long before it gets here.
 const WASM_STACK: usize = 4 << 20;
 /// A fiber's stack: the above, and what host functions need. Only touched pages cost memory.

@@ -198,8 +198,7 @@ impl Guarded<'_> {
 
     /// Whether the guest holds the file at a path open; it is opened once more to find out.
     async fn is_open(&mut self, directory: &Handle, path: &str) -> FsResult<bool> {
-        let (flags, open, read) =
-            (PathFlags::empty(), OpenFlags::empty(), DescriptorFlags::READ);
+        let (flags, open, read) = (PathFlags::empty(), OpenFlags::empty(), DescriptorFlags::READ);
         let probe =
             self.files.open_at(again(directory), flags, path.to_owned(), open, read).await?;
         let file = self.file(&probe);

@@ -124,7 +124,7 @@ impl Pollable for Writer {
     /// Waits until the server has room again: a slow server slows the guest.
     async fn ready(&mut self) {
         if let Some(output) = self.stdio.output() {
-            output.send_if_due().await;
+            output.until_not_full().await;
         }
     }
 }
@@ -133,7 +133,7 @@ impl OutputStream for Writer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let Some(output) = self.stdio.output() else { return Ok(()) };
         // wasmtime leaves this check to the stream; without it a guest could fill our memory.
-        if output.is_due() || bytes.len() > CHUNK {
+        if output.is_full() || bytes.len() > CHUNK {
             return Err(StreamError::trap("a write without a permit"));
         }
         output.write(self.stream, &bytes).map_err(|OverLimit| StreamError::Trap(OverLimit.into()))
@@ -147,7 +147,7 @@ impl OutputStream for Writer {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        let due = self.stdio.output().is_some_and(|output| output.is_due());
-        Ok(if due { 0 } else { CHUNK })
+        let full = self.stdio.output().is_some_and(|output| output.is_full());
+        Ok(if full { 0 } else { CHUNK })
     }
 }

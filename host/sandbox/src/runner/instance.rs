@@ -37,7 +37,7 @@ pub(super) struct View<'a> {
 /// An instance and what belongs to it.
 pub(super) struct Instance {
     pub(super) store: Store<Guest>,
-    instance: wasmtime::component::Instance,
+    exports: wasmtime::component::Instance,
     scratch: ScratchDirectory,
 }
 
@@ -67,16 +67,16 @@ impl LoadedRuntime {
         store.set_fuel(view.limits.fuel)?;
         store.set_epoch_deadline(YIELD_AFTER_TICKS);
         store.epoch_deadline_async_yield_and_update(YIELD_AFTER_TICKS);
-        let instance = self.template.instantiate_async(&mut store).await?;
-        Ok(Instance { store, instance, scratch })
+        let exports = self.template.instantiate_async(&mut store).await?;
+        Ok(Instance { store, exports, scratch })
     }
 
     /// Runs the priming action, and lets the guest forget the folders it saw.
     pub(super) async fn prime(&self, instance: &mut Instance, request: String) -> Result<()> {
         let prime = instance.function(&self.prime)?;
         prime.call_async(&mut instance.store, (request,)).await?;
-        let Instance { store, instance, .. } = instance;
-        let reset = instance.get_typed_func::<(), ()>(&mut *store, &self.reset_preopens)?;
+        let Instance { store, exports, .. } = instance;
+        let reset = exports.get_typed_func::<(), ()>(&mut *store, &self.reset_preopens)?;
         reset.call_async(store, ()).await
     }
 
@@ -116,6 +116,6 @@ impl Instance {
     }
 
     fn function(&mut self, export: &ComponentExportIndex) -> Result<Function> {
-        self.instance.get_typed_func(&mut self.store, export)
+        self.exports.get_typed_func(&mut self.store, export)
     }
 }

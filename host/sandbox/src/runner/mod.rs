@@ -30,9 +30,7 @@ use wasmtime::{Engine, Result, bail};
 use self::instance::LoadedRuntime;
 use crate::confine;
 use crate::engine::{self, image};
-use crate::protocol::{
-    FromRunner, MAX_FRAME_TO_RUNNER, ToRunner, codec, decode, encode,
-};
+use crate::protocol::{FromRunner, MAX_FRAME_TO_RUNNER, ToRunner, codec, decode, encode};
 
 /// The script that primes an instance, in a folder that the runner makes for it.
 pub(crate) const PRIME_FILE: &str = "prime.py";
@@ -145,6 +143,7 @@ async fn answer(socket: &mut Socket, message: &FromRunner) -> Result<()> {
     Ok(socket.send(encode(message, &[])).await?)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn in_words(error: wasmtime::Error) -> String {
     format!("{error:#}")
 }

@@ -39,22 +39,20 @@ impl Outbox {
 
     /// Returns when the message can no longer be lost by this process's death.
     pub(super) async fn send(&self, message: &FromRunner, body: &[u8]) -> io::Result<()> {
-        self.turn().await?.send(message, body).await
+        let mut turn = self.turn().await?;
+        turn.put(message, body)?;
+        turn.write().await
     }
 }
 
 impl Turn<'_> {
-    /// Writes a message. It is taken at once: dropping the future only leaves its writing
-    /// to the next sender.
-    pub(crate) fn send(
-        mut self,
-        message: &FromRunner,
-        body: &[u8],
-    ) -> impl Future<Output = io::Result<()>> {
-        let started = self.0.start_send_unpin(encode(message, body));
-        async move {
-            started?;
-            SinkExt::<Bytes>::flush(&mut *self.0).await
-        }
+    /// Leaves a message to be written with the next one, or by [`Turn::write`].
+    pub(crate) fn put(&mut self, message: &FromRunner, body: &[u8]) -> io::Result<()> {
+        self.0.start_send_unpin(encode(message, body))
+    }
+
+    /// Writes what was put. Dropping the future only leaves it to the next sender.
+    pub(crate) async fn write(mut self) -> io::Result<()> {
+        SinkExt::<Bytes>::flush(&mut *self.0).await
     }
 }

@@ -1,11 +1,13 @@
 //! What a guest writes, on its way to the server.
 //!
-//! Bytes wait here until the guest flushes or enough of them have gathered,
-//! and then until the server has taken enough of what was sent before
-//! ([`OUTPUT_WINDOW`]). Bytes beyond `Limits::stream_bytes` are counted and
+//! Bytes wait here until the guest flushes and then waits or is interrupted, until it
+//! ends, or until enough of them have gathered; and then until the server has
+//! taken enough of what was sent before ([`OUTPUT_WINDOW`]). Bytes beyond `Limits::stream_bytes` are counted and
 //! dropped, and never cross the socket.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use attune_domain::limits::Limits;
@@ -16,7 +18,7 @@ use tokio::sync::Notify;
 use super::outbox::Outbox;
 use crate::protocol::{FromRunner, OUTPUT_WINDOW, RunId};
 
-/// Sent without being asked for when so many bytes have gathered.
+/// When so many bytes have gathered, the guest waits until they are sent.
 const GATHER: usize = 8 << 10;
 /// The largest body of one message.
 const MESSAGE: usize = 32 << 10;
@@ -34,6 +36,7 @@ struct Shared {
     run: RunId,
     outbox: Outbox,
     state: Mutex<State>,
+    flush: Notify,
     consumed: Notify,
 }
 
@@ -45,7 +48,6 @@ struct State {
     stderr: Kept,
     gathered: VecDeque<(Stream, BytesMut)>,
     gathered_bytes: usize,
-    flush: bool,
     window: usize,
 }
 
@@ -66,7 +68,8 @@ pub(crate) struct Totals {
 impl Output {
     pub(crate) fn new(run: RunId, limits: &Limits, outbox: Outbox) -> Output {
         let state = Mutex::new(State::new(limits));
-        Output(Arc::new(Shared { run, outbox, state, consumed: Notify::new() }))
+        let (flush, consumed) = (Notify::new(), Notify::new());
+        Output(Arc::new(Shared { run, outbox, state, flush, consumed }))
     }
 
     /// Takes what a guest wrote, as far as it is to be kept.
@@ -74,40 +77,37 @@ impl Output {
         self.state().write(stream, bytes)
     }
 
-    /// Asks for everything to be sent.
+    /// Asks for everything to be sent as soon as the guest gives the thread back.
+    ///
+    /// Not at once: a guest flushes after each line, and most write a few lines and end
+    /// within the millisecond.
     pub(crate) fn flush(&self) {
-        self.state().flush = true;
+        self.0.flush.notify_one();
     }
 
     /// Whether the guest must wait before it can write more.
-    pub(crate) fn is_due(&self) -> bool {
-        self.state().is_due()
+    pub(crate) fn is_full(&self) -> bool {
+        self.state().gathered_bytes >= GATHER
     }
 
-    /// Sends what is due. Dropping the future loses nothing.
-    pub(crate) async fn send_if_due(&self) {
-        while self.is_due() {
-            // The turn first: what is taken out of the state must reach the socket.
-            // Without a server this process ends soon.
-            let Ok(turn) = self.0.outbox.turn().await else { return };
-            // Bound on its own, so that the lock is not held while waiting.
-            let taken = self.state().take();
-            if let Some((stream, bytes)) = taken {
-                let message = FromRunner::Output { run: self.0.run, stream };
-                if turn.send(&message, &bytes).await.is_err() {
-                    return;
-                }
-            } else {
-                drop(turn);
-                self.0.consumed.notified().await;
-            }
+    /// Waits until the guest can write more.
+    pub(crate) async fn until_not_full(&self) {
+        if self.is_full() {
+            self.send().await;
         }
     }
 
-    /// Sends everything that is still here.
+    /// Sends whenever the guest has asked for it; never returns.
+    pub(crate) async fn send_when_asked(&self) -> Infallible {
+        loop {
+            self.0.flush.notified().await;
+            self.send().await;
+        }
+    }
+
+    /// Hands everything over, to be written together with the message that follows.
     pub(crate) async fn finish(&self) -> Totals {
-        self.flush();
-        self.send_if_due().await;
+        self.hand_over().await;
         let state = self.state();
         Totals {
             written: state.written,
@@ -116,12 +116,49 @@ impl Output {
         }
     }
 
+    /// Dropping the future loses nothing. Without a server there is nothing to do:
+    /// this process ends soon.
+    async fn send(&self) {
+        self.hand_over().await;
+        if let Ok(turn) = self.0.outbox.turn().await {
+            let _gone = turn.write().await;
+        }
+    }
+
+    /// Empties the state into the outbox, waiting for the server to take what fills its window.
+    async fn hand_over(&self) {
+        while !self.is_empty() {
+            // The turn first: what is taken out of the state must reach the outbox.
+            let Ok(mut turn) = self.0.outbox.turn().await else { return };
+            // Listen before looking, so that nothing in between is missed.
+            let mut consumed = pin!(self.0.consumed.notified());
+            consumed.as_mut().enable();
+            // Bound on its own, so that the lock is not held while waiting.
+            let taken = self.state().take();
+            if let Some((stream, bytes)) = taken {
+                let message = FromRunner::Output { run: self.0.run, stream };
+                if turn.put(&message, &bytes).is_err() {
+                    return;
+                }
+            } else {
+                // What it is to take must have been written.
+                let _gone = turn.write().await;
+                consumed.await;
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.state().gathered_bytes == 0
+    }
+
     /// The server has taken so many bytes.
     pub(crate) fn consumed(&self, bytes: u64) {
         let mut state = self.state();
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         state.window = state.window.saturating_add(bytes).min(OUTPUT_WINDOW);
-        self.0.consumed.notify_one();
+        // The guest and `send_when_asked` may both wait.
+        self.0.consumed.notify_waiters();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -139,7 +176,6 @@ impl State {
             stderr: Kept::default(),
             gathered: VecDeque::new(),
             gathered_bytes: 0,
-            flush: false,
             window: OUTPUT_WINDOW,
         }
     }
@@ -171,10 +207,6 @@ impl State {
         }
     }
 
-    fn is_due(&self) -> bool {
-        self.gathered_bytes >= GATHER || (self.flush && self.gathered_bytes > 0)
-    }
-
     /// The next message, if the window has room for any of it.
     fn take(&mut self) -> Option<(Stream, BytesMut)> {
         let (stream, buffer) = self.gathered.front_mut()?;
@@ -188,7 +220,6 @@ impl State {
         }
         self.window -= size;
         self.gathered_bytes -= size;
-        self.flush &= self.gathered_bytes > 0;
         Some(taken)
     }
 }

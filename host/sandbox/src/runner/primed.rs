@@ -6,8 +6,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs;
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use attune_domain::limits::Limits;
 use attune_domain::runner::Runtime;
@@ -78,7 +81,7 @@ impl Store {
         loop {
             match self.lacking() {
                 Some((runtime, loaded)) if self.running.get() == 0 => {
-                    match self.prime(loaded, ticker).await {
+                    match self.while_idle(self.prime(loaded, ticker)).await {
                         Ok(instance) => {
                             self.primed.borrow_mut().entry(runtime).or_default().push(instance);
                         }
@@ -89,6 +92,24 @@ impl Store {
                     tokio::task::yield_now().await;
                 }
                 _ => self.idle.notified().await,
+            }
+        }
+    }
+
+    /// Goes on with `work` only while nothing runs: it gives the thread back at every
+    /// tick of the epoch, and a run that arrives has the thread for itself from there on.
+    async fn while_idle<F: Future>(&self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        loop {
+            let step = poll_fn(|context| {
+                if self.running.get() > 0 {
+                    return Poll::Ready(None);
+                }
+                work.as_mut().poll(context).map(Some)
+            });
+            match step.await {
+                Some(done) => return done,
+                None => self.idle.notified().await,
             }
         }
     }

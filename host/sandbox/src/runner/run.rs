@@ -13,6 +13,9 @@ use super::outbox::Outbox;
 use super::output::{Output, OverLimit, Totals};
 use crate::protocol::{End, FromRunner, MAX_RESPONSE, Report, Run};
 
+/// Room in a response for what is not the value that a function returned.
+const ENVELOPE: usize = 64;
+
 /// What happens to the guest, before anything is said about limits.
 enum Happened {
     Answered(String),
@@ -40,7 +43,7 @@ pub(super) async fn run(
     let Connection { stdin, output, stop, outbox } = connection;
     instance.store.data().stdio.connect(stdin, output.clone());
     // The server must know before the guest can take this process down.
-    outbox.send(&FromRunner::Started { run: run.run }, &[]).await?;
+    outbox.send(&FromRunner::Started { run: run.id }, &[]).await?;
     let started = Instant::now();
     let happened = tokio::select! {
         biased;
@@ -50,6 +53,8 @@ pub(super) async fn run(
             Ok((response,)) => Happened::Answered(response),
             Err(error) => Happened::Failed(error),
         },
+        // Polled whenever the guest has given the thread back.
+        never = output.send_when_asked() => match never {},
     };
     let wall = started.elapsed();
     let totals = output.finish().await;
@@ -59,12 +64,7 @@ pub(super) async fn run(
     Ok((Report { end, usage, stdout_dropped, stderr_dropped }, response))
 }
 
-fn usage(
-    instance: &Instance,
-    limits: &Limits,
-    wall: std::time::Duration,
-    totals: Totals,
-) -> Usage {
+fn usage(instance: &Instance, limits: &Limits, wall: std::time::Duration, totals: Totals) -> Usage {
     Usage {
         fuel: limits.fuel.saturating_sub(instance.store.get_fuel().unwrap_or(0)),
         peak_memory_bytes: instance.store.data().meter.peak(),
@@ -94,8 +94,8 @@ fn end(happened: Happened, memory_denied: bool, limits: &Limits) -> (End, String
 }
 
 fn answered(response: String, memory_denied: bool, limits: &Limits) -> (End, String) {
-    let limit = usize::try_from(limits.stream_bytes).unwrap_or(usize::MAX).min(MAX_RESPONSE);
-    if response.len() > limit {
+    let limit = usize::try_from(limits.stream_bytes).unwrap_or(usize::MAX);
+    if response.len() > limit.saturating_add(ENVELOPE).min(MAX_RESPONSE) {
         return (End::Limit(LimitHit::Output), String::new());
     }
     // A guest that lives with the refusal has not hit the limit.
@@ -152,7 +152,10 @@ mod tests {
 
     #[test]
     fn limits_are_told_from_traps() {
-        assert_eq!(end_of(Happened::Failed(Trap::OutOfFuel.into()), false), End::Limit(LimitHit::Fuel));
+        assert_eq!(
+            end_of(Happened::Failed(Trap::OutOfFuel.into()), false),
+            End::Limit(LimitHit::Fuel)
+        );
         assert_eq!(end_of(Happened::Failed(OverLimit.into()), false), End::Limit(LimitHit::Output));
         let unreachable = Happened::Failed(Trap::UnreachableCodeReached.into());
         assert!(matches!(end_of(unreachable, false), End::Trapped(text) if text.contains("_exit")));
@@ -170,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_result_counts_as_output() {
-        let long = format!(r#"{{"result": "{}"}}"#, "x".repeat(100));
+        let long = format!(r#"{{"result": "{}"}}"#, "x".repeat(200));
         assert_eq!(end_of(answer(&long), false), End::Limit(LimitHit::Output));
     }
 }

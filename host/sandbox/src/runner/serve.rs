@@ -87,25 +87,20 @@ async fn listen(shared: &Rc<Shared>, mut reader: Reader) -> Result<()> {
 
 impl Shared {
     fn start(self: &Rc<Self>, run: Run, mut body: Bytes) {
-        let output = Output::new(run.run, &run.limits, self.outbox.clone());
+        let output = Output::new(run.id, &run.limits, self.outbox.clone());
         let stop = CancellationToken::new();
         let live = Live { stop: stop.clone(), output: output.clone() };
-        self.live.borrow_mut().insert(run.run, live);
+        self.live.borrow_mut().insert(run.id, live);
         let file_at = run.parameter_file_at.filter(|at| *at <= body.len());
         let parameter_file = file_at.map(|at| body.split_off(at));
         let connection = Connection { stdin: body, output, stop, outbox: self.outbox.clone() };
         tokio::task::spawn_local(self.clone().run(run, parameter_file, connection));
     }
 
-    async fn run(
-        self: Rc<Self>,
-        run: Run,
-        parameter_file: Option<Bytes>,
-        connection: Connection,
-    ) {
+    async fn run(self: Rc<Self>, run: Run, parameter_file: Option<Bytes>, connection: Connection) {
         let _running = self.store.begin_run();
         let _ticking = self.ticker.tick_while();
-        let id = run.run;
+        let id = run.id;
         let (report, response, instance) = match self.prepare(&run, parameter_file).await {
             Ok((mut instance, function)) => {
                 match run::run(&mut instance, function, run, connection).await {

@@ -46,7 +46,11 @@ pub(super) enum Decision {
     Wait,
 }
 
-/// An idle runner of the tenant is best; then one more, while it may have more;
+/// After a run a runner cleans up and primes the next instance for about so long. A tenant
+/// whose runs follow each other more closely is busy, and gets another runner.
+const RECOVERY: Duration = Duration::from_millis(10);
+
+/// A rested runner of the tenant is best; then one more, while it may have more;
 /// then the one with the fewest runs. Another tenant's runner only goes when it is idle.
 pub(super) fn decide(situation: Situation<'_>) -> Decision {
     let Situation { tenant, bound, binding_here, binding, spares, rules } = situation;
@@ -54,7 +58,10 @@ pub(super) fn decide(situation: Situation<'_>) -> Decision {
     // The longest unused of several: the others may still be priming after a run.
     let least_busy = ours().min_by_key(|(_, runner)| (runner.busy, runner.last_used));
     let usable = least_busy.filter(|(_, runner)| runner.busy < rules.places);
-    if let Some((index, Candidate { busy: 0, .. })) = usable {
+    if let Some((index, runner)) = usable
+        && runner.busy == 0
+        && runner.idle_for >= RECOVERY
+    {
         return Decision::Use(index);
     }
     if ours().count() + binding_here < rules.per_tenant {
@@ -83,7 +90,7 @@ mod tests {
     use super::*;
 
     const RULES: Rules =
-        Rules { per_tenant: 2, in_total: 3, places: 4, idle_retire: Duration::from_secs(60) };
+        Rules { per_tenant: 2, in_total: 3, places: 4, idle_retire: Duration::from_mins(1) };
 
     fn runner(tenant: i64, busy: usize, last_used: u64) -> Candidate {
         let idle_for = Duration::from_secs(if busy == 0 { 10 } else { 0 });
@@ -108,6 +115,14 @@ mod tests {
         check(&[], 0, 1, Decision::Bind);
         check(&[runner(1, 1, 0)], 1, 1, Decision::Use(0));
         check(&[runner(1, 3, 0), runner(1, 2, 1)], 0, 1, Decision::Use(1));
+    }
+
+    #[test]
+    fn runs_that_follow_each_other_closely_make_a_tenant_busy() {
+        let restless = Candidate { idle_for: Duration::from_millis(1), ..runner(1, 0, 0) };
+        check(&[restless], 0, 1, Decision::Bind);
+        check(&[restless], 0, 0, Decision::Use(0));
+        check(&[restless, Candidate { last_used: 1, ..restless }], 0, 1, Decision::Use(0));
     }
 
     #[test]

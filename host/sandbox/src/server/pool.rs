@@ -31,8 +31,10 @@ pub(crate) struct Pool {
     images: Vec<(Runtime, PathBuf)>,
     spawner: Spawner,
     state: Mutex<State>,
-    /// Something happened that a waiting run, or the keeper of spares, should look at.
+    /// Something happened that a waiting run should look at.
     changed: Notify,
+    /// The same for the keeper of spares, who need not look at each run.
+    bindings_changed: Notify,
 }
 
 #[derive(Default)]
@@ -66,8 +68,9 @@ impl Pool {
         let spawner = Spawner::start().map_err(SandboxError::Start)?;
         let compiler = Unbound::start(&settings, &spawner).await.map_err(SandboxError::Start)?;
         let images = compiler.compile(&settings).await?;
-        let changed = Notify::new();
-        let pool = Pool { settings, images, spawner, state: Mutex::default(), changed };
+        let (changed, bindings_changed) = (Notify::new(), Notify::new());
+        let state = Mutex::default();
+        let pool = Pool { settings, images, spawner, state, changed, bindings_changed };
         let first = pool.start_spare().await?;
         pool.state().spares.push(first);
         let pool = Arc::new(pool);
@@ -108,8 +111,10 @@ impl Pool {
             (std::mem::take(&mut state.spares), std::mem::take(&mut state.bound))
         };
         drop(spares);
-        bound.iter().for_each(|runner| runner.kill());
-        self.changed.notify_waiters();
+        for runner in bound {
+            runner.kill();
+        }
+        self.announce();
     }
 
     fn next(&self, tenant: TenantId) -> Result<Next, SandboxError> {
@@ -130,7 +135,7 @@ impl Pool {
                 let Some(spare) = state.spares.pop() else { return Ok(Next::Wait) };
                 state.binding.push(tenant);
                 drop(state);
-                self.changed.notify_waiters();
+                self.announce();
                 Ok(Next::Bind(Box::new(spare)))
             }
             Decision::Retire(index) => {
@@ -173,7 +178,7 @@ impl Pool {
         let died = move || {
             if let Some(pool) = pool.upgrade() {
                 pool.state().bound.retain(|runner| runner.is_alive());
-                pool.changed.notify_waiters();
+                pool.announce();
             }
         };
         let runner = Bound::new(spare, tenant, died);
@@ -212,6 +217,12 @@ impl Pool {
         !state.closed && bound < self.max_bound() && state.spares.len() < self.settings.spare.max(1)
     }
 
+    /// Runners have come or gone.
+    fn announce(&self) {
+        self.changed.notify_waiters();
+        self.bindings_changed.notify_waiters();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -221,7 +232,7 @@ impl Pool {
 async fn keep_spares(pool: Weak<Pool>) {
     let mut backoff = BACKOFF;
     while let Some(pool) = pool.upgrade() {
-        let mut changed = std::pin::pin!(pool.changed.notified());
+        let mut changed = std::pin::pin!(pool.bindings_changed.notified());
         changed.as_mut().enable();
         if pool.state().closed {
             return;
@@ -238,7 +249,7 @@ async fn keep_spares(pool: Weak<Pool>) {
                     state.spares.push(spare);
                 }
                 drop(state);
-                pool.changed.notify_waiters();
+                pool.announce();
             }
             Err(problem) => {
                 tracing::error!(%problem, "a runner died at its start; trying again");
@@ -272,7 +283,7 @@ impl Drop for Binding {
             state.binding.swap_remove(index);
         }
         drop(state);
-        self.pool.changed.notify_waiters();
+        self.pool.announce();
     }
 }
 

@@ -24,7 +24,7 @@ use crate::settings::Settings;
 /// Anything but compiling takes milliseconds; a runner that is silent for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Compiling a runtime takes 5 to 15 s on two cores; more on a slow machine.
-const COMPILE_PATIENCE: Duration = Duration::from_secs(600);
+const COMPILE_PATIENCE: Duration = Duration::from_mins(10);
 
 /// A running child that is killed, reaped and cleaned up after when it is dropped.
 pub(super) struct Process {
@@ -99,7 +99,9 @@ impl Unbound {
                     let compile = ToRunner::Compile { cache, digest };
                     match self.ask(&compile, &image.wasm, COMPILE_PATIENCE).await? {
                         FromRunner::Compiled(Ok(path)) => path,
-                        FromRunner::Compiled(Err(problem)) => return Err(SandboxError::Image(problem)),
+                        FromRunner::Compiled(Err(problem)) => {
+                            return Err(SandboxError::Image(problem));
+                        }
                         other => return Err(unexpected(&other)),
                     }
                 }
@@ -158,7 +160,9 @@ impl Unbound {
             Ok(answer)
         };
         let timeout = tokio::time::timeout(patience, exchange).await;
-        timeout.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(SandboxError::Runner)
+        timeout
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(SandboxError::Runner)
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use attune_domain::runner::{
-    Job, Lost, OutputSink, RunEnd, RunReport, StopSignal, Usage,
-};
+use attune_domain::runner::{Job, Lost, OutputSink, RunEnd, RunReport, StopSignal, Usage};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -76,7 +74,7 @@ struct Followed<'a> {
 impl Followed<'_> {
     fn begin(&self, job: &Job) {
         let run = Run {
-            run: self.run,
+            id: self.run,
             runtime: job.runtime,
             pack_folder: job.pack_folder.clone(),
             request: envelope::request(job),

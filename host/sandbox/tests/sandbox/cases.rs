@@ -193,7 +193,8 @@ fn check(expect: &Expect, ran: &Ran) -> Result<(), Failed> {
     }
     let cut = |text: &str| text.chars().take(2_000).collect::<String>();
     let (stdout, stderr) = (cut(&ran.stdout), cut(&ran.stderr));
-    Err(format!("{}\n{:?}\nstdout: {stdout}\nstderr: {stderr}", problems.join("\n"), ran.report).into())
+    Err(format!("{}\n{:?}\nstdout: {stdout}\nstderr: {stderr}", problems.join("\n"), ran.report)
+        .into())
 }
 
 fn response_of(end: &RunEnd) -> Json {

@@ -39,13 +39,16 @@ impl Host {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Host {
-        let folders = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let temporary = repository().join("target/tmp");
+        fs::create_dir_all(&temporary).unwrap();
+        let folders = tempfile::tempdir_in(&temporary).unwrap();
         let below = |name: &str| folders.path().join(name);
         // Shared by all tests, so that one of them compiles for all.
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+        let cache = temporary.join("compiled");
         let mut settings =
             Settings::new(vec![python()], cache, below("scratch"), below("packs")).unwrap();
-        settings.args = vec![RUNNER.into()];
+        // The second argument only tells the runners of this host from those of others.
+        settings.args = vec![RUNNER.into(), folders.path().into()];
         change(&mut settings);
         let sandbox = Sandbox::start(settings).await.unwrap();
         Host { sandbox, folders }
@@ -53,6 +56,24 @@ impl Host {
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.folders.path().join(below)
+    }
+
+    /// The process ids of this host's runners, those that used the most processor time first.
+    pub(crate) fn runners(&self) -> Vec<u32> {
+        let mut runners = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let cmdline = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let argument = self.folders.path().as_os_str().as_encoded_bytes();
+            if let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>()
+                && cmdline.split(|byte| *byte == 0).any(|part| part == argument)
+            {
+                let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+                let time = stat.split(' ').nth(13).and_then(|ticks| ticks.parse::<u64>().ok());
+                runners.push((time.unwrap_or(0), pid));
+            }
+        }
+        runners.sort_unstable_by(|one, other| other.cmp(one));
+        runners.into_iter().map(|(_, pid)| pid).collect()
     }
 
     /// A pack of the tenant with this one script.
@@ -119,8 +140,9 @@ pub(crate) fn repository() -> PathBuf {
 
 fn python() -> RuntimeImage {
     let path = repository().join("runtimes/python.wasm");
-    let wasm = fs::read(&path)
-        .unwrap_or_else(|error| panic!("{error}: {}; run runtimes/python/build.py", path.display()));
+    let wasm = fs::read(&path).unwrap_or_else(|error| {
+        panic!("{error}: {}; run runtimes/python/build.py", path.display())
+    });
     let digest = hex::encode(Sha256::digest(&wasm));
     RuntimeImage { runtime: Runtime::Python, digest, wasm: wasm.into() }
 }

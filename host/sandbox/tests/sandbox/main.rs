@@ -6,6 +6,8 @@
 //!
 //! This binary is also the runner: the sandbox starts it again with [`RUNNER`].
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod cases;
 mod host;
 mod scenarios;

@@ -1,11 +1,16 @@
 //! Walls that take more than one run to see.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use attune_domain::runner::RunEnd;
+use async_trait::async_trait;
+use attune_domain::id::TenantId;
+use attune_domain::runner::{Lost, OutputSink, PARAMETER_FILE, RunEnd, Runner, Stream};
+use bytes::Bytes;
 use libtest_mimic::{Failed, Trial};
+use rustix::process::{Pid, Signal};
 
-use crate::host::Host;
+use crate::host::{Host, job};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -13,6 +18,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_stopped_sleeper_keeps_its_output", stopped_sleeper),
         trial("two_runs_share_nothing", two_runs_share_nothing),
         trial("entropy_differs_between_runs", entropy_differs),
+        trial("a_killed_runner_takes_only_its_own_runs", killed_runner),
+        trial("a_tenant_without_a_runner_gets_one_from_idle_tenants", many_tenants),
+        trial("parameters_come_as_a_file", parameter_file),
+        trial("a_slow_server_slows_the_guest", slow_server),
+        trial("a_runner_does_not_outlive_its_server", shutdown_ends_runners),
         trial("hello_beside_busy_loops", hello_beside_busy_loops),
     ]
 }
@@ -79,8 +89,101 @@ for value in (os.urandom(8).hex(), random.random(), secrets.token_hex(8), uuid.u
     Ok(())
 }
 
+async fn killed_runner() -> Result<(), Failed> {
+    let host = Arc::new(Host::with(|settings| settings.runners = 1).await);
+    let busy = host.job("busy", BUSY);
+    let script = "import time\ntime.sleep(2)\nprint('unharmed')\n";
+    let other = job(TenantId(2), host.pack(TenantId(2), "other", script));
+    let (one, two) = (host.clone(), host.clone());
+    let busy = tokio::spawn(async move { one.run(busy).await });
+    let other = tokio::spawn(async move { two.run(other).await });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let victim = Pid::from_raw(host.runners()[0].try_into()?).unwrap();
+    rustix::process::kill_process(victim, Signal::KILL)?;
+    let busy = busy.await?;
+    assert_eq!(busy.report.end, RunEnd::Lost(Lost::MaybeStarted));
+    assert_eq!(busy.stdout, "so far\n");
+    assert_eq!(host.run(host.job("next", "print('next')")).await.stdout, "next\n");
+    assert_eq!(other.await?.stdout, "unharmed\n");
+    Ok(())
+}
+
+async fn many_tenants() -> Result<(), Failed> {
+    let host = Host::with(|settings| settings.runners = 1).await;
+    let script = "import os\nprint(os.listdir('/tmp'))\n";
+    for tenant in 1..=8 {
+        let tenant = TenantId(tenant);
+        let ran = host.run(job(tenant, host.pack(tenant, "p", script))).await;
+        assert_eq!(ran.stdout, "[]\n", "{:?}", ran.report);
+    }
+    // Four bound at most, and the spares: one now, and perhaps one that is being started.
+    assert!(host.runners().len() <= 6, "{:?}", host.runners());
+    Ok(())
+}
+
+async fn parameter_file() -> Result<(), Failed> {
+    let host = Host::start().await;
+    let script = format!("import sys\nprint(open('{PARAMETER_FILE}').read(), sys.stdin.read())\n");
+    let mut job = host.job("p", &script);
+    job.parameter_file = Some("a='b'".into());
+    job.stdin = "in".into();
+    let ran = host.run(job).await;
+    assert_eq!(ran.stdout, "a='b' in\n", "{}", ran.stderr);
+    Ok(())
+}
+
+/// Takes its time for the first piece, and remembers how much had come by then.
+#[derive(Default)]
+struct Slow {
+    total: usize,
+}
+
+#[async_trait]
+impl OutputSink for Slow {
+    async fn write(&mut self, _stream: Stream, bytes: Bytes) {
+        if self.total == 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        self.total += bytes.len();
+    }
+}
+
+async fn slow_server() -> Result<(), Failed> {
+    let host = Host::start().await;
+    let script = "\
+import sys, time
+begun = time.monotonic()
+for _ in range(2_000):
+    print('x' * 999)
+print('slow' if time.monotonic() - begun > 0.5 else 'fast', file=sys.stderr)
+sys.exit(7 if time.monotonic() - begun > 0.5 else 0)
+";
+    let mut slow = Slow::default();
+    let place = host.sandbox.reserve().await;
+    let forever = Box::pin(std::future::pending());
+    let report = host.sandbox.run(place, host.job("p", script), &mut slow, forever).await;
+    assert_eq!(report.end, RunEnd::Exited(7), "the guest did not wait");
+    assert_eq!(slow.total, 2_000_000 + "slow\n".len());
+    Ok(())
+}
+
+async fn shutdown_ends_runners() -> Result<(), Failed> {
+    let host = Arc::new(Host::start().await);
+    let (busy, job) = (host.clone(), host.job("busy", BUSY));
+    let run = tokio::spawn(async move { busy.run(job).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    host.sandbox.shutdown().await;
+    assert_eq!(run.await?.report.end, RunEnd::Lost(Lost::MaybeStarted));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !host.runners().is_empty() {
+        assert!(Instant::now() < deadline, "still there: {:?}", host.runners());
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
 async fn hello_beside_busy_loops() -> Result<(), Failed> {
-    let host = std::sync::Arc::new(Host::start().await);
+    let host = Arc::new(Host::start().await);
     for _ in 0..4 {
         let (host, mut busy) = (host.clone(), host.job("busy", BUSY));
         busy.limits.wall_ms = 20_000;
@@ -96,7 +199,7 @@ async fn hello_beside_busy_loops() -> Result<(), Failed> {
         times.push(started.elapsed());
     }
     times.sort();
-    eprintln!("hello beside four busy loops: p50 {:?}, max {:?}", times[25], times[49]);
-    assert!(times[25] < Duration::from_millis(100));
+    let (median, worst) = (times[25], times[49]);
+    assert!(median < Duration::from_millis(100), "p50 {median:?}, at most {worst:?}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-"""os._exit ends the interpreter and nothing else."""
+"""os._exit ends the interpreter and nothing else; WASI knows no codes but 0 and 1."""
 
 import os
 
