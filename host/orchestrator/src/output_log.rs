@@ -33,23 +33,30 @@ pub(crate) struct OutputLog<'a> {
 struct Waiting {
     stdout: Tail,
     stderr: Tail,
+    /// Handed to the store, which has not confirmed them: a flush may be dropped halfway.
+    /// To write them twice does no harm.
+    unconfirmed: Vec<LogChunk>,
 }
 
-/// The end of a stream that is not in the store yet.
+/// The end of a stream that was not handed to the store yet.
 #[derive(Default)]
 struct Tail {
-    stored: u64,
+    handed_over: u64,
     bytes: BytesMut,
 }
 
 impl Tail {
+    fn length(&self) -> u64 {
+        self.handed_over + self.bytes.len() as u64
+    }
+
     fn take(&mut self, stream: Stream) -> Option<LogChunk> {
         if self.bytes.is_empty() {
             return None;
         }
         let bytes = self.bytes.split().freeze();
-        let offset = self.stored;
-        self.stored += bytes.len() as u64;
+        let offset = self.handed_over;
+        self.handed_over += bytes.len() as u64;
         Some(LogChunk { stream, offset, bytes })
     }
 }
@@ -66,9 +73,11 @@ impl Waiting {
         self.stdout.bytes.len() + self.stderr.bytes.len()
     }
 
-    fn take(&mut self) -> Vec<LogChunk> {
+    /// Everything that the store has not confirmed.
+    fn unconfirmed(&mut self) -> &mut Vec<LogChunk> {
         let chunks = [self.stdout.take(Stream::Stdout), self.stderr.take(Stream::Stderr)];
-        chunks.into_iter().flatten().collect()
+        self.unconfirmed.extend(chunks.into_iter().flatten());
+        &mut self.unconfirmed
     }
 }
 
@@ -98,10 +107,14 @@ impl<'a> OutputLog<'a> {
         stderr_path: String,
     ) -> StoreResult<(Captured, Vec<LogChunk>)> {
         let mut waiting = self.waiting.into_inner();
-        let (stored_out, stored_err) = (waiting.stdout.stored, waiting.stderr.stored);
-        let log = waiting.take();
-        let mut stdout = stored(self.shared, self.execution, Stream::Stdout, stored_out).await?;
-        let mut stderr = stored(self.shared, self.execution, Stream::Stderr, stored_err).await?;
+        let (all_out, all_err) = (waiting.stdout.length(), waiting.stderr.length());
+        let log = std::mem::take(waiting.unconfirmed());
+        let confirmed = |stream: Stream, all: u64| {
+            let first = log.iter().find(|chunk| chunk.stream == stream);
+            stored(self.shared, self.execution, stream, first.map_or(all, |chunk| chunk.offset))
+        };
+        let mut stdout = confirmed(Stream::Stdout, all_out).await?;
+        let mut stderr = confirmed(Stream::Stderr, all_err).await?;
         for chunk in &log {
             match chunk.stream {
                 Stream::Stdout => stdout.extend_from_slice(&chunk.bytes),
@@ -112,7 +125,7 @@ impl<'a> OutputLog<'a> {
     }
 
     async fn flush(&self, waiting: &mut Waiting) {
-        let log = waiting.take();
+        let log = waiting.unconfirmed().clone();
         if log.is_empty() {
             return;
         }
@@ -121,6 +134,7 @@ impl<'a> OutputLog<'a> {
         let append = || self.shared.store.append_log(scope, id, log.clone());
         match commit::for_sure(self.shared, append).await {
             Ok(()) => {
+                waiting.unconfirmed.clear();
                 let (tenant, execution) = (self.execution.tenant, self.execution.id);
                 // An error means that nobody watches.
                 let _ = self.shared.notices.send(Notice::Output { tenant, execution });

@@ -41,3 +41,14 @@ async fn large_output_passes_through_the_store_into_the_result() {
     let tail = world.store.read_log(world.scope(), execution.id, Stream::Stdout, from, 100);
     assert_eq!(tail.await.unwrap(), "xxxxxxxxxx");
 }
+
+#[tokio::test]
+async fn output_that_is_being_stored_when_the_run_ends_is_not_lost() {
+    let world = World::new(1).await;
+    for _ in 0..20 {
+        world.runner.next(Script::Flushing { clock: world.clock.clone(), stdout: "all of it\n" });
+        let execution = world.submit().await;
+        let ended = world.end_of(execution.id).await;
+        assert_eq!(ended.state.result.unwrap()["stdout"], "all of it");
+    }
+}

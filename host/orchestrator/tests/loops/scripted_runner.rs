@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use attune_domain::runner::{
@@ -9,6 +10,8 @@ use attune_domain::runner::{
 };
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::sim_clock::SimClock;
 
 /// What one run does.
 pub(crate) enum Script {
@@ -20,6 +23,11 @@ pub(crate) enum Script {
     /// Writes this many bytes in pieces of 64 KiB and exits with 0.
     Write {
         bytes: usize,
+    },
+    /// Writes to stdout, has it flushed, and exits while the flush is on its way.
+    Flushing {
+        clock: Arc<SimClock>,
+        stdout: &'static str,
     },
     /// Writes to stdout and runs until it is told to stop.
     UntilStopped {
@@ -84,6 +92,13 @@ impl Runner for ScriptedRunner {
                 for _ in 0..bytes / piece.len() {
                     output.write(Stream::Stdout, piece.clone()).await;
                 }
+                report(RunEnd::Exited(0))
+            }
+            Script::Flushing { clock, stdout } => {
+                output.write(Stream::Stdout, write(stdout.as_bytes())).await;
+                tokio::task::yield_now().await;
+                clock.advance(Duration::from_secs(1));
+                tokio::task::yield_now().await;
                 report(RunEnd::Exited(0))
             }
             Script::UntilStopped { stdout } => {
