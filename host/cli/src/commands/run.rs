@@ -102,7 +102,9 @@ pub(super) fn summarise(output: Output, execution: &Json) -> Result<(), Failure>
         output.note(Tone::Good, &format!("{action} completed{took} (execution {id})"));
         return Ok(());
     }
-    let why = result["error"].as_str().unwrap_or("no reason is known");
+    // Of a traceback, the last line says what happened.
+    let why = result["error"].as_str().and_then(|error| error.lines().last());
+    let why = why.unwrap_or("no reason is known");
     Err(Failure::new(Exit::Failed, format_args!("{action} {status}: {why}"))
         .remedy(format_args!("see: attune execution show {id}")))
 }

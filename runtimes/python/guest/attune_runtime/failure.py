@@ -20,10 +20,14 @@ def report(error: BaseException) -> None:
 
 def _without_runtime(trace: types.TracebackType | None) -> types.TracebackType | None:
     """The same chain without our own frames, which may also be in its middle (the event loop)."""
-    if trace is None:
-        return None
-    rest = _without_runtime(trace.tb_next)
-    if trace.tb_frame.f_globals.get("__package__") == _RUNTIME:
-        return rest
-    trace.tb_next = rest
-    return trace
+    # A loop, because the chain of a RecursionError is as long as the stack may be deep.
+    frames = []
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__package__") != _RUNTIME:
+            frames.append(trace)
+        trace = trace.tb_next
+    rest = None
+    for frame in reversed(frames):
+        frame.tb_next = rest
+        rest = frame
+    return rest
