@@ -49,13 +49,13 @@ mod tests {
 
     use super::*;
 
-    fn encoded(format: ParameterFormat, params: Json) -> String {
+    fn encoded(format: ParameterFormat, params: &Json) -> String {
         encode(format, params.as_object().unwrap())
     }
 
     #[test]
     fn json_is_one_compact_line() {
-        let text = encoded(ParameterFormat::Json, json!({"b": [1, 2], "a": "x\ny"}));
+        let text = encoded(ParameterFormat::Json, &json!({"b": [1, 2], "a": "x\ny"}));
         assert_eq!(text, "{\"a\":\"x\\ny\",\"b\":[1,2]}\n");
     }
 
@@ -65,13 +65,13 @@ mod tests {
             "flag": true, "none": null});
         let expected = "flag='true'\nheaders.Accept='a/b'\nlist='[1,\"two\"]'\n\
             name='it'\\''s'\nnone=''\n";
-        assert_eq!(encoded(ParameterFormat::Dotenv, params), expected);
+        assert_eq!(encoded(ParameterFormat::Dotenv, &params), expected);
     }
 
     #[test]
     fn yaml_is_a_mapping_that_reads_back() {
         let params = json!({"a": {"b": [1, "two"]}, "text": "yes"});
-        let text = encoded(ParameterFormat::Yaml, params.clone());
+        let text = encoded(ParameterFormat::Yaml, &params);
         let back: Json = serde_saphyr::from_str(&text).unwrap();
         assert_eq!(back, params);
         assert!(text.ends_with('\n'));

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn object(value: Json) -> JsonObject {
-        value.as_object().cloned().unwrap()
+        serde_json::from_value(value).unwrap()
     }
 
     fn schema() -> Json {

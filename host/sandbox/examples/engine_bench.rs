@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 const TENANT: TenantId = TenantId(1);
 const WARM_UP: usize = 50;
 const SEQUENTIAL: usize = 500;
-const BURST: usize = 1000;
+const BURST: u32 = 1000;
 const IN_FLIGHT: usize = 32;
 
 fn main() -> ExitCode {
@@ -59,7 +59,7 @@ async fn measure() {
     burst.buffer_unordered(IN_FLIGHT).for_each(|_| std::future::ready(())).await;
     let measured = serde_json::json!({
         "sequential_ms": {"p50": at(50), "p95": at(95), "p99": at(99)},
-        "per_second": BURST as f64 / started.elapsed().as_secs_f64(),
+        "per_second": f64::from(BURST) / started.elapsed().as_secs_f64(),
     });
     println!("{measured}");
     sandbox.shutdown().await;

@@ -168,7 +168,8 @@ impl Bound {
             (live.process.take(), std::mem::take(&mut live.runs))
         };
         let Some(process) = process else { return };
-        if !runs.is_empty() {
+        // Whoever had it killed has said why.
+        if !runs.is_empty() && !process.was_killed() {
             tracing::warn!(pid = process.id(), tenant = %self.tenant, runs = runs.len(), reason,
                 "a runner died");
         }

@@ -30,6 +30,7 @@ const COMPILE_PATIENCE: Duration = Duration::from_mins(10);
 pub(super) struct Process {
     child: Child,
     scratch: PathBuf,
+    killed: bool,
 }
 
 impl Process {
@@ -39,8 +40,14 @@ impl Process {
 
     /// Ends the process now. It is reaped when this is dropped.
     pub(super) fn kill(&mut self) {
+        self.killed = true;
         // Fails only if it has ended already.
         let _ended_already = self.child.kill();
+    }
+
+    /// Whether the server itself has ended it.
+    pub(super) fn was_killed(&self) -> bool {
+        self.killed
     }
 }
 
@@ -76,7 +83,7 @@ impl Unbound {
             .stdout(Stdio::null())
             .stderr(Stdio::inherit());
         let child = spawner.spawn(command).await?;
-        let process = Process { child, scratch };
+        let process = Process { child, scratch, killed: false };
         let socket = tokio::net::UnixStream::from_std(ours)?;
         Ok(Unbound { process, socket: Framed::new(socket, codec(MAX_FRAME_TO_RUNNER)) })
     }

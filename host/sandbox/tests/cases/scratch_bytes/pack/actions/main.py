@@ -1,4 +1,4 @@
-"""Scratch space ends with an error at its limit, however it is filled, and frees what is removed."""
+"""Scratch space ends with an error at its limit, however filled, and frees what is removed."""
 
 import errno
 import os
