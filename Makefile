@@ -1,13 +1,15 @@
 # run: the server with examples · build: target/release/attune · test: everything, with lint
-.PHONY: run build test bench lint clean
+.PHONY: run build runtime test bench lint clean
 .DEFAULT_GOAL := build
 
 run: build
 	@.config/run.sh
 
-build:
+runtime:
 	@.config/prepare.sh
 	@python3 runtimes/python/build.py
+
+build: runtime
 	@cargo build --release --package attune-cli
 
 test: build
@@ -17,7 +19,7 @@ bench: build
 	@cargo build --release --package attune-sandbox --examples
 	@.config/python.sh tests -m bench
 
-lint:
+lint: runtime
 	@.config/lint.sh
 
 clean:

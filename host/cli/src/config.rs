@@ -36,7 +36,8 @@ pub(crate) struct Config {
     pub data_dir: PathBuf,
 
     /// Database, `sqlite:PATH`; without this `attune.db` in the data folder
-    #[arg(long, env = "ATTUNE_DATABASE_URL", value_name = "URL")]
+    // A URL may hold a password, which the help must not show.
+    #[arg(long, env = "ATTUNE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
 
     /// How the log on stderr is written; `auto` is pretty on a terminal, else JSON

@@ -13,6 +13,7 @@ mod primed;
 mod run;
 mod serve;
 mod ticker;
+mod turns;
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;

@@ -11,6 +11,7 @@ use wasmtime_wasi::I32Exit;
 use super::instance::{Function, Instance};
 use super::outbox::Outbox;
 use super::output::{Output, OverLimit, Totals};
+use super::turns::Turn;
 use crate::protocol::{End, FromRunner, MAX_RESPONSE, Report, Run};
 
 /// Room in a response for what is not the value that a function returned.
@@ -39,17 +40,19 @@ pub(super) async fn run(
     function: Function,
     run: Run,
     connection: Connection,
+    turn: Turn,
 ) -> std::io::Result<(Report, String)> {
     let Connection { stdin, output, stop, outbox } = connection;
     instance.store.data().stdio.connect(stdin, output.clone());
     // The server must know before the guest can take this process down.
     outbox.send(&FromRunner::Started { run: run.id }, &[]).await?;
     let started = Instant::now();
+    let guest = turn.drive(function.call_async(&mut instance.store, (run.request,)));
     let happened = tokio::select! {
         biased;
         () = stop.cancelled() => Happened::Stopped,
         () = tokio::time::sleep(run.limits.wall()) => Happened::Deadline,
-        answer = function.call_async(&mut instance.store, (run.request,)) => match answer {
+        answer = guest => match answer {
             Ok((response,)) => Happened::Answered(response),
             Err(error) => Happened::Failed(error),
         },

@@ -21,12 +21,14 @@ use super::output::Output;
 use super::primed;
 use super::run::{self, Connection};
 use super::ticker::Ticker;
+use super::turns::Turns;
 use super::{Runner, Socket};
 use crate::protocol::{FromRunner, MAX_FRAME_TO_RUNNER, Run, RunId, ToRunner, codec, decode};
 
 /// What all runs of this process share.
 struct Shared {
     store: Rc<primed::Store>,
+    turns: Rc<Turns>,
     ticker: Ticker,
     outbox: Outbox,
     live: RefCell<HashMap<RunId, Live>>,
@@ -45,7 +47,8 @@ pub(super) async fn serve(runner: Runner, socket: Socket, scratch: PathBuf) -> R
     let ticker = Ticker::start(engine)?;
     let store = Rc::new(primed::Store::new(runtimes, primed, scratch)?);
     let outbox = Outbox::new(writer);
-    let shared = Rc::new(Shared { store, ticker, outbox, live: RefCell::default() });
+    let shared =
+        Rc::new(Shared { store, turns: Rc::default(), ticker, outbox, live: RefCell::default() });
     let refill = shared.clone();
     tokio::task::spawn_local(async move { refill.store.keep_filled(&refill.ticker).await });
     listen(&shared, reader).await
@@ -99,11 +102,12 @@ impl Shared {
 
     async fn run(self: Rc<Self>, run: Run, parameter_file: Option<Bytes>, connection: Connection) {
         let _running = self.store.begin_run();
+        let turn = self.turns.begin();
         let _ticking = self.ticker.tick_while();
         let id = run.id;
         let (report, response, instance) = match self.prepare(&run, parameter_file).await {
             Ok((mut instance, function)) => {
-                match run::run(&mut instance, function, run, connection).await {
+                match run::run(&mut instance, function, run, connection, turn).await {
                     Ok((report, response)) => (report, response, Some(instance)),
                     // The server is gone, and `listen` ends this process.
                     Err(_) => return,
