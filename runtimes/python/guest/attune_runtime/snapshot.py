@@ -17,7 +17,7 @@ import tempfile
 import uuid
 import weakref
 
-from . import action
+from . import action, streams
 
 _WARM_UP_PASSES = 8
 _WARM_UP_REQUESTS = (
@@ -42,6 +42,7 @@ def serve_and_forget(request: str, pack: str = action.PACK) -> str:
     sys.path_importer_cache.clear()
     os.environ.clear()
     linecache.clearcache()
+    streams.close_all()
     _forget_names_and_handlers()
     return response
 

@@ -20,6 +20,13 @@ def open_all() -> None:
     sys.stderr = sys.__stderr__ = _open(2, "<stderr>", "w", "backslashreplace")
 
 
+def close_all() -> None:
+    """Take the streams away, so that the next `open_all` has nothing to free."""
+    sys.stdin = sys.__stdin__ = None
+    sys.stdout = sys.__stdout__ = None
+    sys.stderr = sys.__stderr__ = None
+
+
 def _open(descriptor: int, name: str, mode: str, errors: str) -> io.TextIOWrapper:
     raw = io.FileIO(descriptor, mode, closefd=False)
     raw.name = name
