@@ -45,6 +45,11 @@ pub(crate) fn enter(folders: &Folders, confinement: Confinement) -> Result<(), C
     tolerate(seccomp::restrict(), confinement)
 }
 
+/// Lowers the priority of the calling thread, when those that must not have it are made.
+pub(crate) fn step_back() -> Result<(), ConfineError> {
+    process::step_back()
+}
+
 /// The confinement of a bound runner, around the calling process.
 pub fn confine_like_a_runner(packs: &[PathBuf], scratch: &Path) -> Result<(), String> {
     let folders = Folders { packs: packs.to_vec(), scratch: scratch.to_owned() };

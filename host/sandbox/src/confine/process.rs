@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 
 use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, Signal, nice, set_dumpable_behavior,
-    set_parent_process_death_signal, setrlimit,
+    DumpableBehavior, Resource, Rlimit, Signal, set_dumpable_behavior,
+    set_parent_process_death_signal, setpriority_process, setrlimit,
 };
 
 use super::ConfineError;
@@ -14,8 +14,9 @@ use super::ConfineError;
 const MAX_DESCRIPTORS: u64 = 65_536;
 /// The largest file: above any scratch limit worth setting, below a full disk.
 const MAX_FILE_BYTES: u64 = 4 << 30;
-/// Behind the server, so that busy guests do not slow what wakes them, limits them and stops them.
-const NICENESS: i32 = 5;
+/// Far behind the server and the epoch's thread, so that busy guests do not slow what wakes
+/// them, limits them and stops them.
+pub(super) const NICENESS: i32 = 10;
 /// The first descriptor that is not one of the standard three.
 const FIRST_INHERITED: u32 = 3;
 
@@ -25,9 +26,12 @@ pub(super) fn prepare() -> Result<(), ConfineError> {
     close_inherited().map_err(named("close inherited descriptors"))?;
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(named("die with the server"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(named("forbid dumps"))?;
-    limit(Resource::Core, 0)?;
-    nice(NICENESS).map_err(named("lower the priority"))?;
-    Ok(())
+    limit(Resource::Core, 0)
+}
+
+/// Lowers the priority of the calling thread, which is to run guests.
+pub(super) fn step_back() -> Result<(), ConfineError> {
+    setpriority_process(None, NICENESS).map_err(named("lower the priority"))
 }
 
 /// No limit on address space: wasmtime reserves far more than it uses.

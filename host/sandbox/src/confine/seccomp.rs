@@ -15,6 +15,7 @@ use seccompiler::{
 };
 
 use super::ConfineError;
+use super::process::NICENESS;
 
 /// Allowed with any arguments.
 const ALLOWED: &[libc::c_long] = &[
@@ -163,6 +164,10 @@ fn allowed() -> Result<BTreeMap<libc::c_long, Vec<Rule>>, seccompiler::BackendEr
             Rule::new(vec![equals(0, bits(libc::PR_SET_VMA))?])?,
         ],
     );
+    // A thread may step back behind others; it cannot come forward, nor move anybody else.
+    let process = equals(0, u64::from(libc::PRIO_PROCESS))?;
+    let steps_back = vec![process, equals(1, 0)?, equals(2, bits(NICENESS))?];
+    rules.insert(libc::SYS_setpriority, vec![Rule::new(steps_back)?]);
     // Reading its own limits, which making a thread does; setting none.
     let itself = equals(0, 0)?;
     let nothing_new = Condition::new(2, Width::Qword, Compare::Eq, 0)?;

@@ -23,6 +23,7 @@ use super::run::{self, Connection};
 use super::ticker::Ticker;
 use super::turns::Turns;
 use super::{Runner, Socket};
+use crate::confine;
 use crate::protocol::{FromRunner, MAX_FRAME_TO_RUNNER, Run, RunId, ToRunner, codec, decode};
 
 /// What all runs of this process share.
@@ -45,6 +46,8 @@ pub(super) async fn serve(runner: Runner, socket: Socket, scratch: PathBuf) -> R
     let Runner { engine, runtimes, primed } = runner;
     let (reader, writer) = split(socket);
     let ticker = Ticker::start(engine)?;
+    // After the epoch's thread was made, which must get the processor when a guest has it.
+    confine::step_back().context("cannot step back")?;
     let store = Rc::new(primed::Store::new(runtimes, primed, scratch)?);
     let outbox = Outbox::new(writer);
     let shared =

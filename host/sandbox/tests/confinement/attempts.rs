@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::ptr::{null, null_mut};
 
-use rustix::process::{Signal, kill_process, test_kill_process};
+use rustix::process::{Signal, kill_process, setpriority_process, test_kill_process};
 
 use crate::prison::{Attempt, World};
 
@@ -104,6 +104,7 @@ pub(crate) const FORBIDDEN: &[(&str, Attempt)] = &[
         let server = pid(world);
         call(libc::SYS_tgkill, [server, server, 0, 0])
     }),
+    ("slow_the_server_down", |world| setpriority_process(Some(world.server), 1).is_ok()),
     ("open_the_server_by_pidfd", |world| call(libc::SYS_pidfd_open, [pid(world), 0, 0, 0])),
     ("trace_the_server", |world| {
         call(libc::SYS_ptrace, [libc::PTRACE_SEIZE as usize, pid(world), 0, 0])
@@ -165,7 +166,7 @@ pub(crate) const FORBIDDEN: &[(&str, Attempt)] = &[
         // SAFETY: the limit is read only.
         unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) == 0 }
     }),
-    ("raise_its_priority", |_| rustix::process::setpriority_process(None, -5).is_ok()),
+    ("raise_its_priority", |_| setpriority_process(None, -5).is_ok()),
     ("outlive_the_server", |_| call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, 0, 0, 0])),
     ("become_traceable", |_| call(libc::SYS_prctl, [libc::PR_SET_DUMPABLE as usize, 1, 0, 0])),
     ("a_later_thread_reads_outside", |_| {
@@ -189,6 +190,7 @@ pub(crate) const WORKS_OUTSIDE: &[&str] = &[
     "fork",
     "signal_the_server",
     "signal_a_thread_of_the_server",
+    "slow_the_server_down",
     "open_the_server_by_pidfd",
     "read_proc_environ",
     "read_own_environ",
