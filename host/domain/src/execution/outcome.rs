@@ -16,7 +16,6 @@ const ERROR_LINES: usize = 5;
 
 /// Appended to a truncated stdout.
 const TRUNCATED: &str = "\n[OUTPUT TRUNCATED: stdout exceeded size limit]";
-const CANCELLED: &str = "Execution cancelled";
 
 /// How an execution ends.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +31,7 @@ impl Outcome {
             return Outcome { status: ExecutionStatus::Cancelled, result: self.result };
         };
         result.remove("exit_code");
-        fail(&mut result, "cancelled", CANCELLED.to_owned());
-        result.insert("cancelled".into(), true.into());
+        put(&mut result, cancelled());
         Outcome { status: ExecutionStatus::Cancelled, result: Json::Object(result) }
     }
 }
@@ -64,41 +62,44 @@ pub fn of_run(
     }
     put_truncation(&mut result, report);
     result.insert("usage".into(), usage_json(report.usage));
-    let status = match &report.end {
+    let (status, conclusion) = conclusion(&report.end, stderr.trim(), limits);
+    put(&mut result, conclusion);
+    Outcome { status, result: Json::Object(result) }
+}
+
+fn conclusion(end: &RunEnd, stderr: &str, limits: &Limits) -> (ExecutionStatus, Json) {
+    use ExecutionStatus as S;
+    match end {
         RunEnd::Exited(0) | RunEnd::Returned(_) => {
-            put(&mut result, json!({"succeeded": true, "exit_code": 0}));
-            ExecutionStatus::Completed
+            (S::Completed, json!({"succeeded": true, "exit_code": 0}))
         }
-        RunEnd::Exited(code) => {
-            fail(&mut result, "exit", error_text(stderr.trim(), *code));
-            result.insert("exit_code".into(), (*code).into());
-            ExecutionStatus::Failed
-        }
+        RunEnd::Exited(code) => (S::Failed, exited(*code, "exit", &error_text(stderr, *code))),
         RunEnd::Limit(hit) => {
-            fail(&mut result, limit_reason(*hit), limit_error(*hit, limits));
-            result.insert("exit_code".into(), (-1).into());
-            ExecutionStatus::Failed
+            (S::Failed, exited(-1, limit_reason(*hit), &limit_error(*hit, limits)))
         }
         RunEnd::Trapped(message) => {
-            fail(&mut result, "trap", format!("the sandbox stopped the action: {message}"));
-            result.insert("exit_code".into(), (-1).into());
-            ExecutionStatus::Failed
+            let error = format!("the sandbox stopped the action: {message}");
+            (S::Failed, exited(-1, "trap", &error))
         }
-        RunEnd::Stopped => {
-            fail(&mut result, "cancelled", CANCELLED.to_owned());
-            result.insert("cancelled".into(), true.into());
-            ExecutionStatus::Cancelled
-        }
-        RunEnd::NotSetUp(problem) => {
-            fail(&mut result, "setup", problem.clone());
-            ExecutionStatus::Failed
-        }
+        RunEnd::Stopped => (S::Cancelled, cancelled()),
+        RunEnd::NotSetUp(problem) => (S::Failed, failure("setup", problem)),
         RunEnd::Lost(_) => {
-            fail(&mut result, "runner_lost", "the runner died while it ran the action".to_owned());
-            ExecutionStatus::Abandoned
+            (S::Abandoned, failure("runner_lost", "the runner died while it ran the action"))
         }
-    };
-    Outcome { status, result: Json::Object(result) }
+    }
+}
+
+fn failure(reason: &str, error: &str) -> Json {
+    json!({"succeeded": false, "error": error, "failure_reason": reason})
+}
+
+fn exited(code: i32, reason: &str, error: &str) -> Json {
+    json!({"succeeded": false, "error": error, "failure_reason": reason, "exit_code": code})
+}
+
+fn cancelled() -> Json {
+    json!({"succeeded": false, "cancelled": true, "error": "Execution cancelled",
+        "failure_reason": "cancelled"})
 }
 
 /// The outcome when the parameters do not fit; no runner was used.
@@ -147,10 +148,6 @@ fn put(result: &mut JsonObject, fields: Json) {
     if let Json::Object(fields) = fields {
         result.extend(fields);
     }
-}
-
-fn fail(result: &mut JsonObject, reason: &str, error: impl Into<String>) {
-    put(result, json!({"succeeded": false, "error": error.into(), "failure_reason": reason}));
 }
 
 fn put_stdout(result: &mut JsonObject, report: &RunReport, format: OutputFormat, stdout: &str) {
