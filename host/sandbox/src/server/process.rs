@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use attune_domain::runner::Runtime;
 use futures::{SinkExt, StreamExt};
+use rustix::mm::{Advice, madvise};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use super::spawner::Spawner;
@@ -25,6 +26,8 @@ use crate::settings::Settings;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Compiling a runtime takes 5 to 15 s on two cores; more on a slow machine.
 const COMPILE_PATIENCE: Duration = Duration::from_mins(10);
+/// A multiple of every page size.
+const PAGE: usize = 64 << 10;
 
 /// A running child that is killed, reaped and cleaned up after when it is dropped.
 pub(super) struct Process {
@@ -104,7 +107,9 @@ impl Unbound {
                 FromRunner::Found(Ok(None)) => {
                     tracing::info!(runtime = ?image.runtime, "compiling the runtime, once for this machine");
                     let compile = ToRunner::Compile { cache, digest };
-                    match self.ask(&compile, &image.wasm, COMPILE_PATIENCE).await? {
+                    let compiled = self.ask(&compile, &image.wasm, COMPILE_PATIENCE).await;
+                    page_out(&image.wasm);
+                    match compiled? {
                         FromRunner::Compiled(Ok(path)) => path,
                         FromRunner::Compiled(Err(problem)) => {
                             return Err(SandboxError::Image(problem));
@@ -176,6 +181,17 @@ impl Unbound {
 /// The framing of what a bound, and therefore possibly hostile, runner sends.
 pub(super) fn hostile_codec() -> LengthDelimitedCodec {
     codec(MAX_FRAME_TO_SERVER)
+}
+
+/// A component that has been compiled is not read again: tens of megabytes that need not
+/// stay in memory.
+#[expect(unsafe_code, reason = "the kernel's hints have no safe form")]
+fn page_out(component: &[u8]) {
+    let pages = component.as_ptr_range();
+    let start = pages.start.map_addr(|address| address.next_multiple_of(PAGE));
+    let length = (pages.end.addr() / PAGE * PAGE).saturating_sub(start.addr());
+    // SAFETY: the range lies within `component`, and a page that is paged out keeps its content.
+    let _hint = unsafe { madvise(start.cast_mut().cast(), length, Advice::LinuxPageOut) };
 }
 
 fn unexpected(answer: &FromRunner) -> SandboxError {
