@@ -14,6 +14,7 @@ functions happen on a user's machine.
     timezones.py   zoneinfo's data              executors.py thread pools without threads
     event_loop.py  asyncio without sockets      network.py   sockets that say no
     missing.py     what a sandbox has not got   refusals.py  errors that say so
+    heap.py        gaps that runs would scatter their objects over
     snapshot.py    what must not stay in memory between a build, a prime and a run
 """
 
