@@ -51,6 +51,14 @@ struct State {
     window: usize,
 }
 
+/// What is to be sent next.
+enum Next {
+    Message(Stream, BytesMut),
+    /// The server has to take some of what was sent before.
+    NoRoom,
+    Nothing,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Kept {
     kept: u64,
@@ -127,29 +135,30 @@ impl Output {
 
     /// Empties the state into the outbox, waiting for the server to take what fills its window.
     async fn hand_over(&self) {
-        while !self.is_empty() {
+        loop {
             // The turn first: what is taken out of the state must reach the outbox.
             let Ok(mut turn) = self.0.outbox.turn().await else { return };
             // Listen before looking, so that nothing in between is missed.
             let mut consumed = pin!(self.0.consumed.notified());
             consumed.as_mut().enable();
             // Bound on its own, so that the lock is not held while waiting.
-            let taken = self.state().take();
-            if let Some((stream, bytes)) = taken {
-                let message = FromRunner::Output { run: self.0.run, stream };
-                if turn.put(&message, &bytes).is_err() {
-                    return;
+            let next = self.state().next();
+            match next {
+                Next::Message(stream, bytes) => {
+                    let message = FromRunner::Output { run: self.0.run, stream };
+                    if turn.put(&message, &bytes).is_err() {
+                        return;
+                    }
                 }
-            } else {
-                // What it is to take must have been written.
-                let _gone = turn.write().await;
-                consumed.await;
+                Next::NoRoom => {
+                    // What the server is to take must have been written.
+                    let _gone = turn.write().await;
+                    consumed.await;
+                }
+                // Or somebody else has handed it over, while this one waited for its turn.
+                Next::Nothing => return,
             }
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.state().gathered_bytes == 0
     }
 
     /// The server has taken so many bytes.
@@ -207,20 +216,20 @@ impl State {
         }
     }
 
-    /// The next message, if the window has room for any of it.
-    fn take(&mut self) -> Option<(Stream, BytesMut)> {
-        let (stream, buffer) = self.gathered.front_mut()?;
+    /// Takes the next message out, if the window has room for any of it.
+    fn next(&mut self) -> Next {
+        let Some((stream, buffer)) = self.gathered.front_mut() else { return Next::Nothing };
         let size = buffer.len().min(MESSAGE).min(self.window);
         if size == 0 {
-            return None;
+            return Next::NoRoom;
         }
-        let taken = (*stream, buffer.split_to(size));
+        let message = Next::Message(*stream, buffer.split_to(size));
         if buffer.is_empty() {
             self.gathered.pop_front();
         }
         self.window -= size;
         self.gathered_bytes -= size;
-        Some(taken)
+        message
     }
 }
 
@@ -231,7 +240,21 @@ fn clip(bytes: &[u8], limit: u64) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio_util::codec::FramedWrite;
+
     use super::*;
+    use crate::protocol::codec;
+
+    /// Everything that may be sent now.
+    fn messages(state: &mut State) -> Vec<(Stream, BytesMut)> {
+        std::iter::from_fn(|| match state.next() {
+            Next::Message(stream, bytes) => Some((stream, bytes)),
+            Next::NoRoom | Next::Nothing => None,
+        })
+        .collect()
+    }
 
     fn state(stream_limit: u64, output_limit: u64) -> State {
         let limits =
@@ -250,10 +273,7 @@ mod tests {
         ] {
             state.write(stream, text.as_bytes()).unwrap();
         }
-        let mut taken = Vec::new();
-        while let Some((stream, bytes)) = state.take() {
-            taken.push((stream, bytes));
-        }
+        let taken = messages(&mut state);
         let expected = [(Stream::Stdout, "ab"), (Stream::Stderr, "c"), (Stream::Stdout, "d")];
         assert_eq!(taken.len(), 3);
         for ((stream, bytes), (wanted, text)) in taken.into_iter().zip(expected) {
@@ -268,7 +288,7 @@ mod tests {
         state.write(Stream::Stdout, b"f").unwrap();
         state.write(Stream::Stderr, b"xyz").unwrap();
         assert_eq!((state.stdout.dropped, state.stderr.dropped, state.written), (3, 0, 9));
-        assert_eq!(state.take().unwrap().1, "abc");
+        assert_eq!(messages(&mut state)[0].1, "abc");
     }
 
     #[test]
@@ -276,20 +296,34 @@ mod tests {
         let mut state = state(100, 4);
         state.write(Stream::Stdout, b"abc").unwrap();
         assert!(state.write(Stream::Stderr, b"def").is_err());
-        assert_eq!(state.take().unwrap().1, "abc");
-        assert_eq!(state.take().unwrap().1, "d");
+        let kept = messages(&mut state);
+        assert_eq!((&kept[0].1[..], &kept[1].1[..]), (&b"abc"[..], &b"d"[..]));
     }
 
     #[test]
     fn nothing_is_sent_beyond_the_window() {
         let mut state = state(1 << 20, 1 << 20);
         state.write(Stream::Stdout, &vec![0; OUTPUT_WINDOW + 5]).unwrap();
-        let mut sent = 0;
-        while let Some((_, bytes)) = state.take() {
-            sent += bytes.len();
-        }
+        let sent: usize = messages(&mut state).iter().map(|(_, bytes)| bytes.len()).sum();
         assert_eq!((sent, state.gathered_bytes), (OUTPUT_WINDOW, 5));
+        assert!(matches!(state.next(), Next::NoRoom));
         state.window = 10;
-        assert_eq!(state.take().unwrap().1.len(), 5);
+        assert_eq!(messages(&mut state)[0].1.len(), 5);
+        assert!(matches!(state.next(), Next::Nothing));
+    }
+
+    /// The guest and `send_when_asked` do this: the first takes all, and the second, which
+    /// has waited for its turn meanwhile, must not wait for an acknowledgement.
+    #[tokio::test]
+    async fn a_sender_who_finds_nothing_left_does_not_wait() {
+        let (socket, _server) = tokio::net::UnixStream::pair().unwrap();
+        let writer = FramedWrite::new(socket.into_split().1, codec(OUTPUT_WINDOW));
+        let outbox = Outbox::new(writer);
+        let output = Output::new(1, &Limits::default(), outbox.clone());
+        output.write(Stream::Stdout, b"a line").unwrap();
+        let busy = outbox.turn().await.unwrap();
+        let senders = async { tokio::join!(output.send(), output.send(), async { drop(busy) }) };
+        let sent = tokio::time::timeout(Duration::from_secs(10), senders).await;
+        sent.expect("both senders return");
     }
 }
