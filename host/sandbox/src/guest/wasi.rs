@@ -45,15 +45,16 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<Guest>> {
 pub(super) fn context(pack: &Path, scratch: &Path, stdio: &Stdio) -> Result<WasiCtx> {
     let mut builder = WasiCtx::builder();
     builder
+        // A runner has one thread and local files: a hop to another thread for each of a
+        // script's file operations costs more than they do. Directories remember what was
+        // said before they were opened, so this comes first.
+        .allow_blocking_current_thread(true)
         .preopened_dir(pack, PACK, FsPerms::ReadOnly)?
         .preopened_dir(scratch, SCRATCH, FsPerms::ReadWrite)?
         .stdin(stdio.stdin())
         .stdout(stdio.stdout())
         .stderr(stdio.stderr())
         .max_random_size(MAX_RANDOM_BYTES)
-        // A runner has one thread and local files: a hop to another thread
-        // for each of a script's file operations costs more than they do.
-        .allow_blocking_current_thread(true)
         // Denied by default too; here so that nobody has to know that.
         .allow_tcp(false)
         .allow_udp(false)
