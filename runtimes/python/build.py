@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import immortal_objects
 import pinned_venv
 
 HERE = Path(__file__).resolve().parent
@@ -60,7 +61,7 @@ def _digest_of_inputs() -> str:
         if path.is_file() and "__pycache__" not in path.parts
     ]
     digest = hashlib.sha256()
-    for path in [*sorted(sources), REQUIREMENTS, Path(__file__), Path(pinned_venv.__file__)]:
+    for path in [*sorted(sources), REQUIREMENTS, *sorted(HERE.glob("*.py"))]:
         digest.update(str(path.relative_to(REPOSITORY)).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -85,9 +86,11 @@ def _build() -> None:
     started = time.monotonic()
     print("componentize: taking the snapshot (about half a minute)", flush=True)
     _componentize(environment, stage, unfinished)
+    count = immortal_objects.make_immortal(unfinished)
     unfinished.replace(OUTPUT)
     seconds = time.monotonic() - started
-    print(f"python.wasm: {OUTPUT.stat().st_size / 1e6:.1f} MB in {seconds:.0f} s ({OUTPUT})")
+    size = OUTPUT.stat().st_size / 1e6
+    print(f"python.wasm: {size:.1f} MB, {count} immortal objects, in {seconds:.0f} s ({OUTPUT})")
 
 
 def _componentize(environment: Path, stage: Path, output: Path) -> None:

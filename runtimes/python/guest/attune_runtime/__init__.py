@@ -15,6 +15,7 @@ functions happen on a user's machine.
     event_loop.py  asyncio without sockets      network.py   sockets that say no
     missing.py     what a sandbox has not got   refusals.py  errors that say so
     heap.py        gaps that runs would scatter their objects over
+    immortal.py    objects whose references no run needs to count
     snapshot.py    what must not stay in memory between a build, a prime and a run
 """
 

@@ -8,25 +8,12 @@ untouched end of the heap, many objects to a page.
 (CPython for WASI is built without its own allocator: every object is malloc's.)
 """
 
-_GRAIN = 16  # malloc's sizes are multiples of it.
+_GRAIN = 16  # The sizes of malloc's chunks are multiples of it.
 _LARGEST = 256 << 10
-_OVERHEAD = bytes.__basicsize__
-
-
-def fill_gaps() -> list[bytes]:
-    """Take every gap; they stay taken while the result is kept."""
-    # Room is made in advance, for a list that grows leaves gaps.
-    taken: list[bytes] = [b""] * 500_000
-    count = 0
-    end = id(bytes(1 << 20))  # No gap is so large: here the untouched memory begins.
-    for size in _sizes():
-        block = bytes(size)
-        while id(block) < end:
-            taken[count] = block
-            count += 1
-            block = bytes(size)
-    del taken[count:]
-    return taken
+# What a chunk holds beside the content of a `bytes`: malloc's own word, and the object's head.
+_OVERHEAD = 4 + bytes.__basicsize__
+# More gaps of one grain than there are; such a gap cannot be seen from here.
+_SMALLEST_GAPS = 12_000
 
 
 def _sizes() -> list[int]:
@@ -36,5 +23,28 @@ def _sizes() -> list[int]:
     while size > 64 * _GRAIN:
         sizes.append(size)
         size = size * 7 // 8 // _GRAIN * _GRAIN
-    sizes.extend(range(64 * _GRAIN, _OVERHEAD, -_GRAIN))
+    sizes.extend(range(64 * _GRAIN, _GRAIN, -_GRAIN))
     return [size - _OVERHEAD for size in sizes]
+
+
+# Kept: numbers that went away after the filling would leave gaps of their own.
+_SIZES = _sizes()
+
+
+def fill_gaps() -> list[object]:
+    """Take every gap; they stay taken while the result is kept."""
+    # Room is made in advance, for a list that grows leaves gaps.
+    taken: list[object] = [None] * 500_000
+    count = 0
+    end = id(bytes(1 << 20))  # No gap is so large: here the untouched memory begins.
+    for size in _SIZES:
+        block = bytes(size)
+        while id(block) < end:
+            taken[count] = block
+            count += 1
+            block = bytes(size)
+    for _ in range(_SMALLEST_GAPS):
+        taken[count] = [None]  # One grain holds the item of a list, though no object.
+        count += 1
+    del taken[count:]
+    return taken

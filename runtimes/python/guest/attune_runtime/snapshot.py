@@ -17,7 +17,7 @@ import tempfile
 import uuid
 import weakref
 
-from . import action, heap, streams
+from . import action, heap, immortal, streams
 
 _WARM_UP_PASSES = 8
 _WARM_UP_REQUESTS = (
@@ -26,8 +26,8 @@ _WARM_UP_REQUESTS = (
     {"entry": "actions/asynchronous.py", "function": "run", "params": {"name": "x"}},
     {"entry": "actions/fails.py"},
 )
-# What `seal` has filled the heap's gaps with, kept for ever.
-_fillings: list[list[bytes]] = []
+# What `seal` keeps for ever: all objects, and what fills the heap's gaps.
+_kept: list[object] = []
 
 
 def serve_and_forget(request: str, pack: str = action.PACK) -> str:
@@ -71,7 +71,7 @@ def seal() -> None:
     """The last step of a build: nothing of its machine, nothing left to free."""
     importlib.invalidate_caches()
     sys.dont_write_bytecode = True  # A pack is read-only.
-    sys._clear_internal_caches()
     gc.collect()
-    _fillings.append(heap.fill_gaps())
+    _kept.append(immortal.Kept())
+    _kept.append(heap.fill_gaps())
     gc.freeze()
