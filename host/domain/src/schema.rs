@@ -4,12 +4,19 @@
 //! position?, enum?, …}` (contract, packs section 4). It becomes JSON Schema here,
 //! so that one validator serves both.
 
+mod bounds;
+
+use jsonschema::PatternOptions;
 use serde_json::json;
 
+pub use self::bounds::SchemaProblem;
 use crate::{Json, JsonObject};
 
 /// Keys of a flat parameter that JSON Schema gives another meaning or none.
 const FLAT_ONLY: [&str; 3] = ["required", "secret", "position"];
+
+/// Stands for the parameters as a whole, where a parameter is named.
+const EVERYTHING: &str = "*";
 
 /// A parameter that does not fit the schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +41,11 @@ pub fn to_json_schema(schema: &Json) -> Json {
     json!({"type": "object", "properties": properties(flat), "required": required})
 }
 
+/// Whether a schema, flat or not, can be used to check parameters.
+pub fn check_schema(schema: &Json) -> Result<(), SchemaProblem> {
+    bounds::check_schema(&to_json_schema(schema))
+}
+
 /// `params` with the declared defaults of what is missing.
 pub fn fill_defaults(schema: &Json, params: &JsonObject) -> JsonObject {
     let mut filled = params.clone();
@@ -50,15 +62,24 @@ pub fn check(schema: &Json, params: &JsonObject) -> Result<(), Violation> {
     if parameter_specs(schema).next().is_none() {
         return Ok(());
     }
-    let validator =
-        jsonschema::validator_for(&to_json_schema(schema)).map_err(|error| Violation {
-            parameter: "*".to_owned(),
-            problem: format!("the action's own parameter schema is not valid: {error}"),
-        })?;
-    match validator.iter_errors(&Json::Object(params.clone())).next() {
+    let (schema, params) = (to_json_schema(schema), Json::Object(params.clone()));
+    bounds::check_schema(&schema).map_err(|problem| of_schema(&problem))?;
+    if !bounds::can_check(&schema, &params) {
+        let problem = "there are too many values for a schema of this size".to_owned();
+        return Err(Violation { parameter: EVERYTHING.to_owned(), problem });
+    }
+    // Without look-around and back references, a pattern takes linear time.
+    let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
+    let validator = options.build(&schema).map_err(|error| of_schema(&error.masked()))?;
+    match validator.iter_errors(&params).next() {
         None => Ok(()),
         Some(error) => Err(violation(&error)),
     }
+}
+
+fn of_schema(problem: &dyn std::fmt::Display) -> Violation {
+    let problem = format!("the action's own parameter schema is not valid: {problem}");
+    Violation { parameter: EVERYTHING.to_owned(), problem }
 }
 
 fn violation(error: &jsonschema::ValidationError<'_>) -> Violation {
@@ -71,7 +92,8 @@ fn violation(error: &jsonschema::ValidationError<'_>) -> Violation {
         }
         _ => inside,
     };
-    Violation { parameter, problem: error.to_string() }
+    // Masked: the text is stored and shown, and the value may be a secret.
+    Violation { parameter, problem: error.masked().to_string() }
 }
 
 fn parameter_specs(schema: &Json) -> impl Iterator<Item = (&String, &Json)> {
@@ -82,7 +104,7 @@ fn parameter_specs(schema: &Json) -> impl Iterator<Item = (&String, &Json)> {
     specs.into_iter().flatten()
 }
 
-fn is_json_schema(schema: &JsonObject) -> bool {
+pub(crate) fn is_json_schema(schema: &JsonObject) -> bool {
     schema.get("type").and_then(Json::as_str) == Some("object")
         && schema.get("properties").is_some_and(Json::is_object)
 }
@@ -126,6 +148,37 @@ mod tests {
         refused(json!({"name": 7}), "name");
         refused(json!({"name": "a", "count": 0}), "count");
         refused(json!({"name": "a", "colour": "blue"}), "colour");
+    }
+
+    #[test]
+    fn a_violation_does_not_repeat_the_value() {
+        let schema = json!({"token": {"type": "string", "secret": true, "minLength": 12}});
+        let violation = check(&schema, &object(json!({"token": "hunter2"}))).unwrap_err();
+        assert_eq!(violation.parameter, "token");
+        assert!(!violation.problem.contains("hunter2"), "{violation}");
+    }
+
+    #[test]
+    fn a_schema_that_describes_exponentially_many_checks_is_refused() {
+        let mut defs = JsonObject::new();
+        for level in 0..40 {
+            let next = json!({"$ref": format!("#/$defs/a{}", level + 1)});
+            defs.insert(format!("a{level}"), json!({"anyOf": [next, next]}));
+        }
+        defs.insert("a40".to_owned(), json!(false));
+        let schema = json!({"type": "object", "$defs": defs,
+            "properties": {"a": {"$ref": "#/$defs/a0"}}});
+        assert_eq!(check_schema(&schema), Err(SchemaProblem::Keyword("$ref")));
+        assert!(check(&schema, &object(json!({"a": 1}))).is_err());
+    }
+
+    #[test]
+    fn a_pattern_takes_linear_time_or_is_refused() {
+        let schema = json!({"a": {"type": "string", "pattern": "^(a+)+$"}});
+        let text = format!("{}!", "a".repeat(50_000));
+        assert_eq!(check(&schema, &object(json!({"a": text}))).unwrap_err().parameter, "a");
+        let backtracking = json!({"a": {"type": "string", "pattern": "(a+)\\1"}});
+        assert_eq!(check(&backtracking, &object(json!({"a": "aa"}))).unwrap_err().parameter, "*");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use attune_domain::store::StoreError;
 
 use crate::Orchestrator;
 use crate::commit::{self, StepError};
+use crate::shared::Shared;
 
 /// Why nothing was cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -25,22 +26,30 @@ impl Orchestrator {
     /// execution is then `canceling`, and `cancelled` as soon as the run is over.
     /// Asking again while it is `canceling` changes nothing.
     pub async fn cancel(&self, scope: Scope, id: ExecutionId) -> Result<Execution, CancelError> {
-        let stored = self.shared.store.execution(scope, id).await?;
-        let execution = stored.ok_or(CancelError::NotFound)?;
-        match commit::step(&self.shared, execution, Event::CancelRequested, Vec::new()).await {
-            Ok(execution) => Ok(Execution::clone(&execution)),
-            Err(StepError::Store(error)) => Err(error.into()),
-            Err(StepError::Gone) => Err(CancelError::NotFound),
-            Err(StepError::Illegal(_)) => self.already(scope, id).await,
-        }
+        let shared = self.shared.clone();
+        // A task of its own: a caller that goes away between the commit and what follows
+        // from it must not leave a run that nobody stops.
+        let task = tokio::spawn(async move { cancel(&shared, scope, id).await });
+        task.await.unwrap_or_else(|panic| Err(StoreError::Unavailable(Box::new(panic)).into()))
     }
+}
 
-    async fn already(&self, scope: Scope, id: ExecutionId) -> Result<Execution, CancelError> {
-        let stored = self.shared.store.execution(scope, id).await?;
-        let execution = stored.ok_or(CancelError::NotFound)?;
-        if execution.state.status == ExecutionStatus::Canceling {
-            return Ok(execution);
+async fn cancel(shared: &Shared, scope: Scope, id: ExecutionId) -> Result<Execution, CancelError> {
+    let execution = stored(shared, scope, id).await?;
+    match commit::step(shared, execution, Event::CancelRequested, Vec::new()).await {
+        Ok(execution) => Ok(Execution::clone(&execution)),
+        Err(StepError::Store(error)) => Err(error.into()),
+        Err(StepError::Gone) => Err(CancelError::NotFound),
+        Err(StepError::Illegal(_)) => {
+            let execution = stored(shared, scope, id).await?;
+            match execution.state.status {
+                ExecutionStatus::Canceling => Ok(execution),
+                _ => Err(CancelError::AlreadyEnded(Box::new(execution))),
+            }
         }
-        Err(CancelError::AlreadyEnded(Box::new(execution)))
     }
+}
+
+async fn stored(shared: &Shared, scope: Scope, id: ExecutionId) -> Result<Execution, CancelError> {
+    shared.store.execution(scope, id).await?.ok_or(CancelError::NotFound)
 }

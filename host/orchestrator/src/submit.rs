@@ -15,6 +15,7 @@ use attune_domain::execution::{
 use attune_domain::id::WorkerId;
 use attune_domain::runner::Place;
 use attune_domain::schema::Violation;
+use attune_domain::secret_parameters::redacted;
 use attune_domain::store::{StoreError, Submitted};
 
 use crate::shared::Shared;
@@ -70,9 +71,12 @@ impl Orchestrator {
             let now = shared.clock.now();
             let state = initial_state(shared.worker, place.is_some(), now);
             let ExecutionRequest { runnable, config, env_vars, .. } = request;
+            let schema = runnable.action.param_schema.as_ref();
+            let redacted_config = config.as_ref().zip(schema);
             let new = NewExecution {
                 action: runnable.action.id,
                 action_ref: runnable.action.reference.clone(),
+                redacted_config: redacted_config.and_then(|(sent, schema)| redacted(sent, schema)),
                 config,
                 env_vars,
                 permission_set_refs: request.permission_set_refs,

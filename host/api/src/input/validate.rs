@@ -1,5 +1,8 @@
 //! Length and range checks of request bodies (contract, models section 3).
 
+use attune_domain::Json;
+use attune_domain::schema::check_schema;
+
 use crate::problem::Problem;
 
 /// What a request body must fulfil beyond its shape.
@@ -46,6 +49,15 @@ impl Checks {
     pub(crate) fn positive(mut self, field: &str, value: Option<i64>) -> Checks {
         if self.0.is_none() && value.is_some_and(|value| value < 1) {
             self.0 = Some(Problem::invalid(field, "must be at least 1"));
+        }
+        self
+    }
+
+    /// A parameter schema that may be absent.
+    pub(crate) fn param_schema(mut self, value: Option<&Json>) -> Checks {
+        let problem = value.and_then(|schema| check_schema(schema).err());
+        if let (None, Some(problem)) = (&self.0, problem) {
+            self.0 = Some(Problem::invalid("param_schema", problem.to_string()));
         }
         self
     }

@@ -8,6 +8,7 @@ use attune_domain::action::{
     NewAction, OnLost, OutputFormat, ParameterDelivery, ParameterFormat, RunSpec, runtime_ref,
 };
 use attune_domain::entry::entry_of;
+use attune_domain::schema::check_schema;
 use serde::Deserialize;
 
 use super::echoed::Echoed;
@@ -63,7 +64,7 @@ pub(super) fn read(
         description: yaml.description,
         entrypoint,
         runtime_ref: Some(runtime),
-        param_schema: yaml::schema(path, "parameters", yaml.parameters)?,
+        param_schema: parameters(path, yaml.parameters)?,
         out_schema: yaml::schema(path, "output", yaml.output.or(yaml.output_schema))?,
         is_adhoc: false,
         accesses_mcp: yaml.accesses_mcp.unwrap_or(false),
@@ -73,6 +74,14 @@ pub(super) fn read(
         reference,
     };
     Ok(yaml.enabled.unwrap_or(true).then_some(action))
+}
+
+fn parameters(path: &str, schema: Option<Json>) -> Result<Option<Json>, ManifestError> {
+    let schema = yaml::schema(path, "parameters", schema)?;
+    if let Some(problem) = schema.as_ref().and_then(|schema| check_schema(schema).err()) {
+        return Err(ManifestError::new(path, problem.to_string()).key("parameters"));
+    }
+    Ok(schema)
 }
 
 fn run_spec(yaml: &ActionYaml) -> RunSpec {

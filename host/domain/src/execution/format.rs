@@ -3,6 +3,10 @@
 use crate::Json;
 use crate::action::OutputFormat;
 
+/// Data that is nested deeper stays text: the result, with this in it, must be readable by
+/// every JSON parser, our own among them, which stops at 128 levels.
+const MAX_DEPTH: usize = 100;
+
 /// What was read from stdout.
 pub(super) struct Parsed {
     pub(super) data: Json,
@@ -15,7 +19,7 @@ pub(super) fn parse(format: OutputFormat, stdout: &str) -> Option<Parsed> {
     if stdout.is_empty() {
         return None;
     }
-    match format {
+    let parsed = match format {
         OutputFormat::Text => None,
         OutputFormat::Json => parse_json(stdout),
         OutputFormat::Yaml => parse_yaml(stdout).map(whole),
@@ -24,6 +28,15 @@ pub(super) fn parse(format: OutputFormat, stdout: &str) -> Option<Parsed> {
             let values: Result<Vec<Json>, _> = lines.map(serde_json::from_str).collect();
             values.ok().map(|values| whole(Json::Array(values)))
         }
+    };
+    parsed.filter(|parsed| depth(&parsed.data) <= MAX_DEPTH)
+}
+
+fn depth(value: &Json) -> usize {
+    match value {
+        Json::Object(object) => 1 + object.values().map(depth).max().unwrap_or(0),
+        Json::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Execution {
     pub action_ref: String,
     /// The parameters as they were sent; defaults are not in it.
     pub config: Option<JsonObject>,
+    /// `config` as others may see it; none when nothing of it is secret.
+    pub redacted_config: Option<JsonObject>,
     pub env_vars: BTreeMap<String, String>,
     /// What the request gave; none means "inherit".
     pub permission_set_refs: Option<Vec<String>>,
@@ -74,6 +76,7 @@ pub struct NewExecution {
     pub action: ActionId,
     pub action_ref: String,
     pub config: Option<JsonObject>,
+    pub redacted_config: Option<JsonObject>,
     pub env_vars: BTreeMap<String, String>,
     pub permission_set_refs: Option<Vec<String>>,
     pub extra: JsonObject,

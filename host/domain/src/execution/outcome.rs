@@ -271,6 +271,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_nested_too_deeply_to_be_read_back_stays_text() {
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for format in [OutputFormat::Json, OutputFormat::Yaml, OutputFormat::Jsonl] {
+            let outcome = run(RunEnd::Exited(0), &nested(125), "", format);
+            assert_eq!(outcome.result["stdout"], nested(125), "{format:?}");
+            let outcome = run(RunEnd::Exited(0), &nested(50), "", format);
+            let stored: Result<Json, _> = serde_json::from_str(&outcome.result.to_string());
+            assert_eq!(stored.unwrap()["data"], outcome.result["data"], "{format:?}");
+            assert!(outcome.result.get("stdout").is_none(), "{format:?}");
+        }
+    }
+
+    #[test]
     fn the_error_of_a_failure_comes_from_stderr() {
         let short = run(RunEnd::Exited(3), "", "one\ntwo\n", OutputFormat::Text);
         assert_eq!(short.status, ExecutionStatus::Failed);

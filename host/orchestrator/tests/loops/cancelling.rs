@@ -1,5 +1,7 @@
 //! Cancelling before, during and after a run.
 
+use std::pin::pin;
+
 use attune_domain::execution::ExecutionStatus as S;
 use attune_domain::id::ExecutionId;
 use attune_orchestrator::CancelError;
@@ -19,6 +21,20 @@ async fn a_running_execution_is_stopped_and_keeps_its_output() {
     assert_eq!(ended.state.status, S::Cancelled);
     let result = ended.state.result.unwrap();
     assert_eq!((&result["cancelled"], &result["stdout"]), (&true.into(), &"so far".into()));
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_take_the_cancel_along() {
+    let mut world = World::new(1).await;
+    world.runner.next(Script::UntilStopped { stdout: "" });
+    let execution = world.submit().await;
+    world.next_start().await;
+    {
+        let cancel = pin!(world.orchestrator.cancel(world.scope(), execution.id));
+        assert!(futures::poll!(cancel).is_pending());
+    }
+    let ended = world.end_of(execution.id).await;
+    assert_eq!(ended.state.status, S::Cancelled);
 }
 
 #[tokio::test]

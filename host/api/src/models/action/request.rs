@@ -56,6 +56,7 @@ impl Validate for CreateActionRequest {
             .text("entrypoint", &self.entrypoint, 1, 1024)
             .positive("artifact_retention_limit", self.artifact_retention_limit)
             .positive("log_retention_limit", self.log_retention_limit)
+            .param_schema(self.param_schema.as_ref())
             .done()
     }
 }
@@ -124,6 +125,7 @@ impl Validate for UpdateActionRequest {
             .maybe("entrypoint", self.entrypoint.as_ref(), 1, 1024)
             .positive("artifact_retention_limit", number(self.artifact_retention_limit.as_ref()))
             .positive("log_retention_limit", number(self.log_retention_limit.as_ref()))
+            .param_schema(self.param_schema.as_ref())
             .done()
     }
 }
