@@ -55,7 +55,8 @@ impl Client {
         let credentials = json!({"login": login, "password": password});
         let request = self.request(Method::POST, "/auth/login", &[]).json(&credentials);
         let answer = self.answer(request.timeout(PATIENCE)).await?;
-        self.keep_tokens(&answer)?;
+        let server = self.server().to_owned();
+        self.profile.sign_in(&server, tokens_of(&answer)?)?;
         Ok(answer)
     }
 
@@ -121,7 +122,7 @@ impl Client {
         if response.status() == StatusCode::UNAUTHORIZED && self.refresh().await? {
             response = self.send(build(self)).await?;
         }
-        Ok(sse::Events::new(self.accepted(response).await?))
+        Ok(sse::events(self.accepted(response).await?))
     }
 
     async fn call(
@@ -178,15 +179,9 @@ impl Client {
             return self.profile.reread_if_newer(self.server.as_str().trim_end_matches('/'));
         }
         let answer = self.json_of(response).await?;
-        self.keep_tokens(&answer)?;
-        Ok(true)
-    }
-
-    fn keep_tokens(&mut self, answer: &Json) -> Result<(), Failure> {
-        let tokens = Tokens::deserialize_from(&answer["data"])
-            .ok_or_else(|| Failure::new(Exit::Failed, "the server's answer holds no tokens"))?;
         let server = self.server().to_owned();
-        self.profile.keep(&server, tokens)
+        self.profile.keep(&server, tokens_of(&answer)?)?;
+        Ok(true)
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Json, Failure> {
@@ -211,6 +206,11 @@ impl Client {
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         request.send().await.map_err(|error| problem::of_transport(self.server(), &error))
     }
+}
+
+fn tokens_of(answer: &Json) -> Result<Tokens, Failure> {
+    Tokens::deserialize_from(&answer["data"])
+        .ok_or_else(|| Failure::new(Exit::Failed, "the server's answer holds no tokens"))
 }
 
 fn with_body(request: RequestBuilder, body: &Body<'_>) -> RequestBuilder {

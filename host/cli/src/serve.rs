@@ -1,6 +1,6 @@
 //! The life of the server: start, ready, drain, end.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use anyhow::Context;
@@ -9,10 +9,11 @@ use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::bootstrap::Generated;
-use crate::config::{Config, environment};
+use crate::config::Config;
+use crate::config::environment::{self, Bootstrap};
 use crate::failure::{Exit, Failure};
-use crate::telemetry;
-use crate::wire::{self, Secrets};
+use crate::secret::Secret;
+use crate::{telemetry, wire};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -22,7 +23,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(config: &Config) -> Result<(), Failure> {
-    let secrets = Secrets { bootstrap: environment::bootstrap()?, jwt: environment::jwt_secret()? };
+    let (admin, jwt) = (environment::bootstrap()?, environment::jwt_secret()?);
     telemetry::start(config)?;
     // The port is taken before the slow steps, and listened on after them: one that is
     // in use is told at once, and no client hangs on a server that is not there yet.
@@ -32,17 +33,24 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .context("the server's threads cannot be started")?;
-    Ok(runtime.block_on(serve(config, secrets, socket))?)
+    Ok(runtime.block_on(serve(config, admin, jwt, socket))?)
 }
 
-async fn serve(config: &Config, secrets: Secrets, socket: TcpSocket) -> anyhow::Result<()> {
+async fn serve(
+    config: &Config,
+    admin: Bootstrap,
+    jwt: Option<Secret>,
+    socket: TcpSocket,
+) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let server = tokio::select! {
-        built = wire::start(config, secrets, socket.local_addr()?) => built?,
+        built = wire::start(config, jwt, socket.local_addr()?) => built?,
         () = signals.next() => return Ok(()),
     };
+    // After the slow steps: a machine that cannot run the server gets no administrator.
+    server.ensure_admin(admin, announce_admin).await?;
     let listener = socket.listen(BACKLOG).context("the port cannot be listened on")?;
-    announce(listener.local_addr()?, server.generated.as_ref())?;
+    announce(listener.local_addr()?)?;
     server
         .serve(listener, async move {
             signals.next().await;
@@ -58,7 +66,7 @@ fn take_port(address: SocketAddr) -> Result<TcpSocket, Failure> {
     })
 }
 
-fn bind(address: SocketAddr) -> std::io::Result<TcpSocket> {
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Without it a restart would wait for the last connections of the old server.
     socket.set_reuseaddr(true)?;
@@ -66,16 +74,20 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// The lines on stdout that people and scripts wait for.
-fn announce(address: SocketAddr, generated: Option<&Generated>) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    if let Some(Generated { login, password }) = generated {
-        let password = password.expose();
-        writeln!(stdout, "first start: an administrator was created; this is shown only once")?;
-        writeln!(stdout, "  login:    {login}\n  password: {password}")?;
-    }
+/// The lines on stdout that people copy credentials from.
+fn announce_admin(generated: &Generated) -> io::Result<()> {
+    let Generated { login, password } = generated;
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "first start: the administrator's credentials; this is shown only once")?;
+    writeln!(stdout, "  login:    {login}\n  password: {}", password.expose())?;
+    stdout.flush()
+}
+
+/// The line on stdout that people and scripts wait for.
+fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
     writeln!(stdout, "attune is ready on http://{address}")?;
-    Ok(stdout.flush()?)
+    stdout.flush()
 }
 
 /// SIGTERM and SIGINT.

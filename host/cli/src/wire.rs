@@ -2,6 +2,7 @@
 //! clock the server has, and in which order they start and end.
 
 use std::borrow::Cow;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,16 +32,8 @@ use crate::secret::Secret;
 /// What clients get to take answers that are ready, once all work has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// What the environment gave besides the settings.
-pub(crate) struct Secrets {
-    pub bootstrap: Bootstrap,
-    pub jwt: Option<Secret>,
-}
-
 /// A server that is ready to serve.
 pub(crate) struct Server {
-    /// Credentials to show, after a first start that was given none.
-    pub generated: Option<Generated>,
     parts: ApiParts,
     orchestrator: Orchestrator,
     sandbox: Arc<Sandbox>,
@@ -49,14 +42,15 @@ pub(crate) struct Server {
     _data: DataDir,
 }
 
-/// Starts everything but the port. `address` is where the API will be.
+/// Starts everything but the port. `jwt` signs tokens if the environment gave it,
+/// `address` is where the API will be.
 pub(crate) async fn start(
     config: &Config,
-    secrets: Secrets,
+    jwt: Option<Secret>,
     address: SocketAddr,
 ) -> anyhow::Result<Server> {
     let data = DataDir::take(&config.data_dir)?;
-    let jwt = secrets.jwt.map_or_else(|| data.jwt_secret(), Ok)?;
+    let jwt = jwt.map_or_else(|| data.jwt_secret(), Ok)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let database = config.database_path();
     let store = SqliteStore::open(&database)
@@ -64,7 +58,6 @@ pub(crate) async fn start(
         .with_context(|| format!("database {} cannot be opened", database.display()))?;
     let store = Arc::new(store);
     let catalog = start_catalog(config, store.clone(), clock.clone(), &data).await?;
-    let generated = bootstrap::ensure_admin(&*store, &*clock, secrets.bootstrap).await?;
     let sandbox = start_sandbox(config, &data).await?;
     let orchestrator = Orchestrator::start(attune_orchestrator::Parts {
         store: store.clone(),
@@ -82,10 +75,19 @@ pub(crate) async fn start(
         clock,
         settings: api_settings(config, &jwt),
     };
-    Ok(Server { generated, parts, orchestrator, sandbox, store, _data: data })
+    Ok(Server { parts, orchestrator, sandbox, store, _data: data })
 }
 
 impl Server {
+    /// Sees to it that somebody can sign in; `show` is given a password that was made up.
+    pub(crate) async fn ensure_admin(
+        &self,
+        given: Bootstrap,
+        show: impl FnOnce(&Generated) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        bootstrap::ensure_admin(&*self.store, &*self.parts.clock, given, show).await
+    }
+
     /// Serves the API until `stop` resolves, lets running work finish, and closes everything.
     pub(crate) async fn serve(
         self,

@@ -83,9 +83,14 @@ impl Profile {
         Ok(changed)
     }
 
-    /// Keeps the tokens of a server and makes it the current one.
-    pub(super) fn keep(&mut self, server: &str, tokens: Tokens) -> Result<(), Failure> {
+    /// Keeps the tokens of a login and makes its server the current one.
+    pub(super) fn sign_in(&mut self, server: &str, tokens: Tokens) -> Result<(), Failure> {
         self.content.current = Some(server.to_owned());
+        self.keep(server, tokens)
+    }
+
+    /// Keeps the tokens of a server.
+    pub(super) fn keep(&mut self, server: &str, tokens: Tokens) -> Result<(), Failure> {
         self.content.servers.insert(server.to_owned(), tokens);
         write_private(&self.path, &self.content)
             .with_context(|| format!("cannot write {}", self.path.display()))?;
@@ -115,19 +120,35 @@ mod tests {
 
     use super::*;
 
+    fn tokens(refresh_token: &str) -> Tokens {
+        Tokens { access_token: "a".into(), refresh_token: refresh_token.into() }
+    }
+
     #[test]
     fn tokens_are_kept_privately_and_for_their_server_only() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("attune/cli.toml");
         let mut profile = Profile::read_from(path.clone()).unwrap();
         assert_eq!(profile.current(), DEFAULT_SERVER);
-        let tokens = Tokens { access_token: "a".into(), refresh_token: "r".into() };
-        profile.keep("http://one:1", tokens).unwrap();
+        profile.sign_in("http://one:1", tokens("r")).unwrap();
 
         let profile = Profile::read_from(path.clone()).unwrap();
         assert_eq!(profile.current(), "http://one:1");
         assert_eq!(profile.tokens("http://one:1").unwrap().refresh_token, "r");
         assert!(profile.tokens("http://two:1").is_none());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn only_a_login_changes_the_current_server() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("cli.toml");
+        let mut profile = Profile::read_from(path.clone()).unwrap();
+        profile.sign_in("http://one:1", tokens("r")).unwrap();
+        profile.keep("http://two:2", tokens("renewed")).unwrap();
+
+        let profile = Profile::read_from(path).unwrap();
+        assert_eq!(profile.current(), "http://one:1");
+        assert_eq!(profile.tokens("http://two:2").unwrap().refresh_token, "renewed");
     }
 }

@@ -1,5 +1,7 @@
 //! Server-sent events, as far as the API uses them: `event`, `id` and `data` lines.
 
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use reqwest::Response;
 
 use crate::failure::{Exit, Failure};
@@ -14,30 +16,30 @@ pub(crate) struct Event {
     pub data: String,
 }
 
-/// The events of one response, as they come.
-pub(crate) struct Events {
-    response: Response,
-    parser: Parser,
+/// Events as they come, until the server ends the stream.
+pub(crate) type Events = BoxStream<'static, Result<Event, Failure>>;
+
+/// The events of one response.
+pub(super) fn events(response: Response) -> Events {
+    let parser = Parser::default();
+    stream::try_unfold((response, parser), |(mut response, mut parser)| async move {
+        let event = next(&mut response, &mut parser).await?;
+        Ok(event.map(|event| (event, (response, parser))))
+    })
+    .boxed()
 }
 
-impl Events {
-    pub(super) fn new(response: Response) -> Events {
-        Events { response, parser: Parser::default() }
-    }
-
-    /// The next event; none when the server has ended the stream.
-    pub(crate) async fn next(&mut self) -> Result<Option<Event>, Failure> {
-        loop {
-            if let Some(event) = self.parser.next_event() {
-                return Ok(Some(event));
-            }
-            let chunk = self.response.chunk().await.map_err(|error| {
-                Failure::new(Exit::Unreachable, format_args!("the stream broke: {error}"))
-            })?;
-            match chunk {
-                Some(bytes) => self.parser.feed(&bytes),
-                None => return Ok(None),
-            }
+async fn next(response: &mut Response, parser: &mut Parser) -> Result<Option<Event>, Failure> {
+    loop {
+        if let Some(event) = parser.next_event() {
+            return Ok(Some(event));
+        }
+        let chunk = response.chunk().await.map_err(|error| {
+            Failure::new(Exit::Unreachable, format_args!("the stream broke: {error}"))
+        })?;
+        match chunk {
+            Some(bytes) => parser.feed(&bytes),
+            None => return Ok(None),
         }
     }
 }

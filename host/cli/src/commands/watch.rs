@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use attune_domain::Json;
-use futures::{FutureExt, try_join};
+use futures::{FutureExt, TryStreamExt, try_join};
 
 use super::run::{is_terminal, summarise};
 use super::{Session, text};
@@ -11,7 +11,8 @@ use crate::client::sse::Events;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Tone};
 
-/// A stream that brings nothing for so long has brought what was stored.
+/// The log of an execution that still runs has no end to wait for: after so long without
+/// anything more, what came counts as what there is.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Follows one execution to its end and shows how it ended.
@@ -27,8 +28,8 @@ pub(super) async fn run(mut session: Session, id: i64) -> Result<(), Failure> {
     };
     try_join!(
         follow_statuses(output, statuses),
-        follow_log(stdout, show_stdout, false),
-        follow_log(stderr, move |text| output.raw_error(text), false),
+        follow_log(stdout, show_stdout, None),
+        follow_log(stderr, move |text| output.raw_error(text), None),
     )?;
     finish(session, id).await
 }
@@ -42,8 +43,14 @@ pub(super) async fn print_log(
     follow: bool,
 ) -> Result<(), Failure> {
     let output = session.output;
+    let execution = session.client.get(&format!("/api/v1/executions/{id}"), &[]).boxed().await?;
+    let to_the_end = follow || is_terminal(&execution["data"]);
     let events = open_log(session, id, stream).await?;
-    follow_log(events, move |text| output.raw(text), !follow).await
+    let patience = if to_the_end { None } else { Some(PAUSE) };
+    if follow_log(events, move |text| output.raw(text), patience).await? == Heard::Part {
+        output.note(Tone::Quiet, "the execution has not ended: --follow shows what is to come");
+    }
+    Ok(())
 }
 
 async fn open_log(session: &mut Session, id: i64, stream: &str) -> Result<Events, Failure> {
@@ -52,7 +59,7 @@ async fn open_log(session: &mut Session, id: i64, stream: &str) -> Result<Events
 }
 
 async fn follow_statuses(output: Output, mut events: Events) -> Result<(), Failure> {
-    while let Some(event) = events.next().await? {
+    while let Some(event) = events.try_next().await? {
         let payload: Json = serde_json::from_str(&event.data).unwrap_or_default();
         if is_terminal(&payload) {
             return Ok(());
@@ -62,28 +69,33 @@ async fn follow_statuses(output: Output, mut events: Events) -> Result<(), Failu
     Ok(())
 }
 
-/// Shows a stream until the execution has ended, or, with `only_stored`, until a pause:
-/// what is stored comes without one.
+/// How much of a log was shown.
+#[derive(Debug, PartialEq, Eq)]
+enum Heard {
+    All,
+    Part,
+}
+
+/// Shows a stream until the execution has ended, or, with `patience`, until a pause of
+/// that length. The first event is waited for in any case: a server that has nothing says so.
 async fn follow_log(
     mut events: Events,
     show: impl Fn(&str),
-    only_stored: bool,
-) -> Result<(), Failure> {
-    loop {
-        let patience = if only_stored { PAUSE } else { Duration::MAX };
-        let Ok(event) = tokio::time::timeout(patience, events.next()).await else {
-            return Ok(());
-        };
-        let Some(event) = event? else {
-            return Err(Failure::new(Exit::Unreachable, "the server ended the stream"));
-        };
+    patience: Option<Duration>,
+) -> Result<Heard, Failure> {
+    let mut next = events.try_next().await?;
+    while let Some(event) = next {
         match event.name.as_str() {
             "content" | "append" => show(&event.data),
-            "done" => return Ok(()),
+            "done" => return Ok(Heard::All),
             "error" => return Err(Failure::new(Exit::Failed, event.data)),
             _ => {}
         }
+        let following = tokio::time::timeout(patience.unwrap_or(Duration::MAX), events.try_next());
+        let Ok(following) = following.await else { return Ok(Heard::Part) };
+        next = following?;
     }
+    Err(Failure::new(Exit::Unreachable, "the server ended the stream"))
 }
 
 async fn finish(mut session: Session, id: i64) -> Result<(), Failure> {
@@ -95,4 +107,52 @@ async fn finish(mut session: Session, id: i64) -> Result<(), Failure> {
         session.output.value(data);
     }
     summarise(session.output, execution)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use futures::{StreamExt, stream};
+
+    use super::*;
+    use crate::client::sse::Event;
+
+    /// Takes longer than a patience of that length, however slow the machine is.
+    async fn outlast(patience: Duration) {
+        for _ in 0..2 {
+            let never = std::future::pending::<()>();
+            tokio::time::timeout(patience, never).await.unwrap_err();
+        }
+    }
+
+    /// What is shown of events that each let the reader wait, and how it ends.
+    async fn check(events: &[(&str, &str)], patience: Option<Duration>) -> (String, Heard) {
+        let owned = |&(name, data): &(&str, &str)| Event {
+            name: name.into(),
+            data: data.into(),
+            ..Event::default()
+        };
+        let events: Vec<Event> = events.iter().map(owned).collect();
+        let events = stream::iter(events).then(async |event| {
+            outlast(Duration::ZERO).await;
+            Ok(event)
+        });
+        let shown = RefCell::new(String::new());
+        let heard = follow_log(events.boxed(), |text| shown.borrow_mut().push_str(text), patience);
+        let heard = heard.await.unwrap();
+        (shown.into_inner(), heard)
+    }
+
+    const LOG: [(&str, &str); 3] = [("content", "one"), ("append", "two"), ("done", "")];
+
+    #[tokio::test]
+    async fn a_log_with_an_end_is_shown_to_its_end() {
+        assert_eq!(check(&LOG, None).await, ("onetwo".into(), Heard::All));
+    }
+
+    #[tokio::test]
+    async fn without_patience_the_first_event_comes_nevertheless() {
+        assert_eq!(check(&LOG, Some(Duration::ZERO)).await, ("one".into(), Heard::Part));
+    }
 }
