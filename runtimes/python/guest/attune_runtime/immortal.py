@@ -8,6 +8,7 @@ makes nobody else's so. So this keeps every object there is and leaves a note of
 """
 
 import gc
+import struct
 import types
 from typing import Any
 
@@ -36,7 +37,7 @@ class Kept:
         self._objects = _reachable()
         # Where the list is, said twice, so that nothing else can be taken for the note.
         place = id(self._objects)
-        self._note = NOTE + place.to_bytes(4, "little") + (~place & 0xFFFFFFFF).to_bytes(4, "little")
+        self._note = NOTE + struct.pack("<II", place, ~place & 0xFFFFFFFF)
 
 
 def _reachable() -> list[Any]:
