@@ -2,7 +2,8 @@
 
 import pytest
 
-from support.api import Api, data
+from support.api import Api, Json, data
+from support.packs import small_pack, unique
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,27 @@ def test_secret_parameters_are_redacted(behaviour: Api) -> None:
     path = f"/api/v1/executions/{ended['id']}"
     asked = data(behaviour.get(path, include_secret_values="true"))
     assert asked["config"]["token"] == "hush-hush", "core.admin holds executions:decrypt"
+
+
+def test_a_secret_stays_one_whatever_becomes_of_the_action(admin: Api) -> None:
+    ref = unique()
+    data(admin.upload(small_pack(ref)), 201)
+    path = f"/api/v1/actions/{ref}.echo"
+    secret = {"type": "string", "secret": True}
+    specs: dict[str, Json] = {
+        "password": secret,
+        "properties": {"type": "object"},
+        "login": {"allOf": [{"properties": {"token": secret}}]},
+    }
+    data(admin.put(path, {"param_schema": specs}))
+    sent = {"password": "hush", "properties": {"a": 1}, "login": {"token": "hush"}}
+    shown = {"password": "***", "properties": {"a": 1}, "login": "***"}
+    ended = admin.run(f"{ref}.echo", sent)
+    assert (ended["config"], ended["result"]["data"]) == (shown, sent)
+    data(admin.put(path, {"param_schema": {}}))
+    assert admin.execution(ended["id"])["config"] == shown
+    assert admin.delete(path).status_code == 200
+    assert admin.execution(ended["id"])["config"] == shown
 
 
 def test_no_parameters(behaviour: Api) -> None:

@@ -1,14 +1,18 @@
 //! Loading what a request names, as far as its caller may see it. The decisions
 //! themselves are `attune_domain::access`.
 
+use std::collections::BTreeSet;
+
+use attune_catalog::IncomingPack;
 use attune_domain::access::{
-    Denied, Grant, Principal, Resource, Target, Verb, decide, may_delegate, may_see_pack,
-    pack_refs_seen_by_grant,
+    Denied, Grant, PermissionSet, Principal, Resource, Target, Verb, decide, may_delegate,
+    may_see_pack, pack_refs_seen_by_grant,
 };
 use attune_domain::action::RunnableAction;
+use attune_domain::execution::Execution;
 use attune_domain::id::TenantId;
 use attune_domain::pack::Pack;
-use attune_domain::store::PackFilter;
+use attune_domain::store::{PackFilter, StoreResult};
 
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -61,6 +65,22 @@ pub(crate) fn decide_action(
     decide(caller, Resource::Actions, verb, target)
 }
 
+/// The decision about an execution: constraints look at its action and that one's pack.
+pub(crate) async fn decide_execution(
+    state: &ApiState,
+    caller: &Principal,
+    verb: Verb,
+    execution: &Execution,
+) -> StoreResult<Result<(), Denied>> {
+    let reference = &execution.action_ref;
+    // By now the ref may belong to another action, of another pack.
+    let action = state.store.action(caller.scope(), reference).await?;
+    let action = action.filter(|action| Some(action.id) == execution.action);
+    let pack_ref = action.as_ref().map(|action| action.pack_ref.as_str());
+    let target = Target { reference: Some(reference), pack_ref };
+    Ok(decide(caller, Resource::Executions, verb, target))
+}
+
 /// What all tenants share can be changed by none of them, whatever its grants say.
 pub(crate) fn not_shared(tenant: TenantId, resource: Resource, verb: Verb) -> Result<(), Denied> {
     if tenant == TenantId::SHARED { Err(Denied { resource, verb }) } else { Ok(()) }
@@ -73,12 +93,32 @@ pub(crate) async fn check_delegation(
     caller: &Principal,
     refs: &[String],
 ) -> Result<(), Problem> {
-    if refs.iter().all(|one| one == STANDARD_ACCESS) {
+    check_each(state, caller, refs.iter().map(String::as_str).collect(), &[]).await
+}
+
+/// The same for what the actions of an upload ask for. The sets that it brings take the
+/// place of installed ones.
+pub(crate) async fn check_delegation_of_upload(
+    state: &ApiState,
+    caller: &Principal,
+    incoming: &IncomingPack,
+) -> Result<(), Problem> {
+    check_each(state, caller, incoming.delegated_sets(), incoming.permission_sets()).await
+}
+
+async fn check_each(
+    state: &ApiState,
+    caller: &Principal,
+    mut refs: BTreeSet<&str>,
+    brought: &[PermissionSet],
+) -> Result<(), Problem> {
+    refs.remove(STANDARD_ACCESS);
+    if refs.is_empty() {
         return Ok(());
     }
-    let sets = state.store.permission_sets(caller.scope()).await?;
-    for wanted in refs.iter().filter(|one| *one != STANDARD_ACCESS) {
-        let set = sets.iter().find(|set| set.reference == *wanted);
+    let installed = state.store.permission_sets(caller.scope()).await?;
+    for wanted in refs {
+        let set = brought.iter().chain(&installed).find(|set| set.reference == wanted);
         let grants = set.map(|set| Grant::read_all(&set.grants)).ok_or_else(|| {
             Problem::bad_request(format!("Permission set '{wanted}' does not exist"))
         })?;

@@ -15,7 +15,6 @@ mod middleware;
 mod models;
 mod paging;
 mod problem;
-mod redact;
 mod routes;
 mod server;
 mod state;

@@ -10,23 +10,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use attune_domain::access::Scope;
+use attune_domain::access::{Principal, Scope, may_see_pack};
 use attune_domain::clock::Clock;
-use attune_domain::id::{IdentityId, TenantId};
-use attune_domain::pack::{Pack, PackFolders, PackInstall};
+use attune_domain::id::TenantId;
+use attune_domain::pack::{Pack, PackFolders};
 use attune_domain::store::{Store, StoreError, StoreResult};
 use bytes::Bytes;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use crate::archive::{self, ArchiveError};
 use crate::canonical;
 use crate::files::PackFiles;
 use crate::folders::Folders;
+use crate::incoming::IncomingPack;
 use crate::limits::ArchiveLimits;
-use crate::manifest::{self, ManifestError};
-
-/// Archives that are read at a time; each may hold `archive.extracted_bytes` of memory.
-const READERS: usize = 2;
+use crate::manifest::ManifestError;
+use crate::readers::Readers;
 
 /// The packs of this server.
 pub struct Catalog {
@@ -34,7 +33,7 @@ pub struct Catalog {
     clock: Arc<dyn Clock>,
     folders: Folders,
     limits: ArchiveLimits,
-    readers: Semaphore,
+    readers: Readers,
     /// Held from "may this pack be installed" to its commit, and through a sweep, so that
     /// neither acts on what the other is about to change.
     changes: Mutex<()>,
@@ -89,33 +88,38 @@ impl Catalog {
             clock,
             folders: Folders::new(packs_dir)?,
             limits,
-            readers: Semaphore::new(READERS),
+            readers: Readers::default(),
             changes: Mutex::new(()),
         })
     }
 
-    /// Installs an uploaded gzip tar. With `force` it replaces a pack of the same ref that
-    /// `created_by` made, or a standard one of the tenant; the pack keeps its creator.
+    /// Reads and checks a gzip tar. Nothing is installed yet.
+    pub async fn read(&self, archive: Bytes) -> Result<IncomingPack, InstallError> {
+        let limits = self.limits;
+        self.readers.in_turn(move || IncomingPack::read(&archive, limits)).await?
+    }
+
+    /// Installs an uploaded pack. With `force` it replaces a pack of the tenant of the same
+    /// ref, if the uploader may see it; the pack keeps its creator.
     pub async fn upload(
         &self,
-        scope: Scope,
-        created_by: IdentityId,
-        archive: Bytes,
+        uploader: &Principal,
+        mut incoming: IncomingPack,
         force: bool,
     ) -> Result<Pack, InstallError> {
-        let (mut install, files) = self.read(archive).await?;
+        let scope = uploader.scope();
         let _change = self.changes.lock().await;
-        let present = self.store.pack(scope, &install.pack.reference).await?;
-        install.pack.created_by = Some(created_by);
+        let present = self.store.pack(scope, incoming.reference()).await?;
+        incoming.install.pack.created_by = Some(uploader.identity());
         if let Some(present) = &present {
-            if !force || !may_replace(present, scope, created_by) {
+            if !force || !may_replace(present, uploader) {
                 let reference = &present.reference;
                 return Err(InstallError::Duplicate(format!("pack '{reference}' already exists")));
             }
-            install.force = true;
-            install.pack.created_by = present.created_by;
+            incoming.install.force = true;
+            incoming.install.pack.created_by = present.created_by;
         }
-        self.install(scope, install, files).await
+        self.install(scope, incoming).await
     }
 
     /// Installs a pack that ships with the server, unless this version is installed.
@@ -124,15 +128,15 @@ impl Catalog {
         scope: Scope,
         archive: Bytes,
     ) -> Result<Pack, InstallError> {
-        let (mut install, files) = self.read(archive).await?;
+        let mut incoming = self.read(archive).await?;
         let _change = self.changes.lock().await;
-        match self.store.pack(scope, &install.pack.reference).await? {
-            Some(present) if present.digest.as_ref() == Some(&install.archive.digest) => {
+        match self.store.pack(scope, incoming.reference()).await? {
+            Some(present) if present.digest.as_ref() == Some(&incoming.install.archive.digest) => {
                 return Ok(present);
             }
-            present => install.force = present.is_some(),
+            present => incoming.install.force = present.is_some(),
         }
-        self.install(scope, install, files).await
+        self.install(scope, incoming).await
     }
 
     /// Deletes a pack with its components; false when the tenant has none of this ref.
@@ -164,31 +168,8 @@ impl Catalog {
         Ok(self.folders.sweep(in_use).await?)
     }
 
-    /// Reads and checks an archive, and writes it in canonical form.
-    async fn read(&self, archive: Bytes) -> Result<(PackInstall, PackFiles), InstallError> {
-        let _reader = self.readers.acquire().await.map_err(io::Error::other)?;
-        let limits = self.limits;
-        let reading = tokio::task::spawn_blocking(move || {
-            let files = archive::read(&archive, limits)?;
-            let contents = manifest::read(&files)?;
-            let install = PackInstall {
-                pack: contents.pack,
-                actions: contents.actions,
-                permission_sets: contents.permission_sets,
-                archive: canonical::archive(&files)?,
-                force: false,
-            };
-            Ok((install, files))
-        });
-        reading.await.map_err(io::Error::from)?
-    }
-
-    async fn install(
-        &self,
-        scope: Scope,
-        install: PackInstall,
-        files: PackFiles,
-    ) -> Result<Pack, InstallError> {
+    async fn install(&self, scope: Scope, incoming: IncomingPack) -> Result<Pack, InstallError> {
+        let IncomingPack { install, files } = incoming;
         let digest = install.archive.digest.clone();
         let leaves_a_version = install.force;
         self.folders.make(scope.tenant(), &digest, move || io::Result::Ok(files)).await?;
@@ -204,9 +185,8 @@ impl Catalog {
 }
 
 /// Nobody replaces a pack that they may not see, nor one that is shared by all tenants.
-fn may_replace(present: &Pack, scope: Scope, identity: IdentityId) -> bool {
-    present.tenant == scope.tenant()
-        && (present.is_standard || present.created_by == Some(identity))
+fn may_replace(present: &Pack, uploader: &Principal) -> bool {
+    present.tenant == uploader.scope().tenant() && may_see_pack(uploader, present)
 }
 
 #[async_trait]

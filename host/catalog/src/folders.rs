@@ -9,6 +9,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use attune_domain::id::TenantId;
 use tokio::sync::Mutex;
@@ -23,8 +24,9 @@ const HIDDEN: &str = ".making-";
 pub(crate) struct Folders {
     root: PathBuf,
     /// One folder is made at a time, so that two runs that need the same one do the work
-    /// once and the sweep never meets a folder in the making.
-    making: Mutex<()>,
+    /// once and the sweep never meets a folder in the making. Whoever holds it takes it along
+    /// to the thread that does the work, which goes on when nobody waits for it any more.
+    making: Arc<Mutex<()>>,
 }
 
 impl Folders {
@@ -32,7 +34,7 @@ impl Folders {
     pub(crate) fn new(root: PathBuf) -> io::Result<Folders> {
         DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
         fs::set_permissions(&root, Permissions::from_mode(0o700))?;
-        Ok(Folders { root, making: Mutex::new(()) })
+        Ok(Folders { root, making: Arc::default() })
     }
 
     /// The folder of a version, if it is there. A `stat` only: every run asks.
@@ -52,12 +54,13 @@ impl Folders {
     where
         E: From<io::Error> + Send + 'static,
     {
-        let _one_at_a_time = self.making.lock().await;
+        let one_at_a_time = self.making.clone().lock_owned().await;
         let path = self.path(tenant, digest);
         if path.is_dir() {
             return Ok(path);
         }
         let making = tokio::task::spawn_blocking(move || {
+            let _one_at_a_time = one_at_a_time;
             write_folder(&path, &files()?)?;
             Ok(path)
         });
@@ -66,9 +69,13 @@ impl Folders {
 
     /// Removes every folder but those of `kept`, and what was left half made.
     pub(crate) async fn sweep(&self, kept: HashSet<(TenantId, String)>) -> io::Result<()> {
-        let _nothing_in_the_making = self.making.lock().await;
+        let nothing_in_the_making = self.making.clone().lock_owned().await;
         let root = self.root.clone();
-        tokio::task::spawn_blocking(move || sweep_root(&root, &kept)).await?
+        let sweeping = tokio::task::spawn_blocking(move || {
+            let _nothing_in_the_making = nothing_in_the_making;
+            sweep_root(&root, &kept)
+        });
+        sweeping.await?
     }
 
     fn path(&self, tenant: TenantId, digest: &str) -> PathBuf {
@@ -134,10 +141,11 @@ fn remove(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
 
     use bytes::Bytes;
+    use futures::FutureExt;
 
     use super::*;
     use crate::files::Gathering;
@@ -190,6 +198,22 @@ mod tests {
         );
         assert_eq!(one.unwrap(), two.unwrap());
         assert_eq!(made.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn the_sweep_waits_for_a_folder_that_nobody_waits_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let folders = Folders::new(dir.path().to_owned()).unwrap();
+        let (go_on, told_to_go_on) = mpsc::channel::<()>();
+        let gone = folders.make(TENANT, "abc", move || {
+            told_to_go_on.recv().map_err(io::Error::other)?;
+            io::Result::Ok(files())
+        });
+        assert!(gone.now_or_never().is_none(), "it was dropped while the work went on");
+        assert!(folders.making.try_lock().is_err());
+        go_on.send(()).unwrap();
+        folders.sweep(HashSet::from([(TENANT, "abc".to_owned())])).await.unwrap();
+        assert!(folders.find(TENANT, "abc").is_some());
     }
 
     #[tokio::test]

@@ -13,13 +13,16 @@ mod catalog;
 mod directory;
 mod files;
 mod folders;
+mod incoming;
 mod limits;
 mod manifest;
+mod readers;
 #[cfg(test)]
 mod shipped_packs;
 
 pub use archive::ArchiveError;
 pub use catalog::{Catalog, InstallError, SweepError};
 pub use directory::archive_directory;
+pub use incoming::IncomingPack;
 pub use limits::ArchiveLimits;
 pub use manifest::ManifestError;

@@ -181,6 +181,15 @@ pub fn decide(
     if allowed { Ok(()) } else { Err(Denied { resource, verb }) }
 }
 
+/// The decision before it is known what a request is about: refuses those whom no target
+/// could satisfy. [`decide`] has to follow.
+pub fn decide_early(principal: &Principal, resource: Resource, verb: Verb) -> Result<(), Denied> {
+    match matching(principal, resource, verb).next() {
+        Some(_) => Ok(()),
+        None => Err(Denied { resource, verb }),
+    }
+}
+
 /// Whether the caller may see a pack at all (contract, auth section 5): a shared or
 /// standard pack, one's own, or one that a *constrained* grant names. What may not
 /// be seen is answered with 404.
@@ -262,6 +271,16 @@ mod tests {
             token: TokenKind::Access,
             grants: Grant::read_all(grants),
         }
+    }
+
+    #[test]
+    fn an_early_decision_refuses_only_those_who_hold_nothing() {
+        let held = principal(&json!([
+            {"resource": "packs", "actions": ["install"], "constraints": {"refs": ["a"]}},
+        ]));
+        assert!(decide_early(&held, Resource::Packs, Verb::Install).is_ok());
+        assert!(decide_early(&held, Resource::Packs, Verb::Delete).is_err());
+        assert!(decide_early(&held, Resource::Actions, Verb::Install).is_err());
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod page;
 pub mod parameters;
 pub mod runner;
 pub mod schema;
+pub mod secret_parameters;
 pub mod store;
 
 /// A JSON value, as it travels on the wire and rests in the store.

@@ -90,7 +90,8 @@ pub trait IdentityStore: Send + Sync {
 #[async_trait]
 pub trait TokenStore: Send + Sync {
     /// Records tokens that are about to be handed out, and revokes `replaced`, in one
-    /// commit. `Conflict` when `replaced` is not a token in force.
+    /// commit. `Conflict` when `replaced` is not a token in force. Without tokens it does
+    /// nothing. Records of tokens that have expired by then are deleted.
     async fn issue_tokens(
         &self,
         tokens: Vec<IssuedToken>,
@@ -99,9 +100,6 @@ pub trait TokenStore: Send + Sync {
 
     /// The record of a token that was issued, is not revoked and has not expired.
     async fn token_in_force(&self, id: &str, now: Timestamp) -> StoreResult<Option<IssuedToken>>;
-
-    /// Deletes the records of tokens that expired before `now`; tells how many.
-    async fn sweep_tokens(&self, now: Timestamp) -> StoreResult<u64>;
 }
 
 /// Which packs a list is to show.

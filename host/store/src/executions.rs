@@ -28,7 +28,8 @@ macro_rules! execution_columns {
          execution.action_ref, execution.parent, execution.executor, execution.status, \
          execution.version, execution.worker, execution.starts, execution.started_at, \
          execution.created, execution.updated, execution.permission_set_refs, \
-         execution.extra, execution.env_vars, execution.config, execution.result"
+         execution.extra, execution.env_vars, execution.config, \
+         execution.redacted_config, execution.result"
     };
 }
 pub(crate) use execution_columns;
@@ -64,6 +65,7 @@ pub(crate) fn read(fields: &mut Fields<'_>) -> StoreResult<Execution> {
         extra: fields.json()?,
         env_vars: fields.json()?,
         config: fields.optional_json()?,
+        redacted_config: fields.optional_json()?,
         state: State { updated, result: fields.optional_json()?, ..state },
     })
 }

@@ -32,6 +32,7 @@ struct Texts {
     extra: String,
     env_vars: String,
     config: Option<String>,
+    redacted_config: Option<String>,
 }
 
 impl Submission {
@@ -42,6 +43,7 @@ impl Submission {
             extra: json_text(&new.extra),
             env_vars: json_text(&new.env_vars),
             config: optional_json_text(new.config.as_ref()),
+            redacted_config: optional_json_text(new.redacted_config.as_ref()),
         };
         let execution = Execution {
             id: ExecutionId(0),
@@ -49,6 +51,7 @@ impl Submission {
             action: Some(new.action),
             action_ref: new.action_ref,
             config: new.config,
+            redacted_config: new.redacted_config,
             env_vars: new.env_vars,
             permission_set_refs: new.permission_set_refs,
             extra: new.extra,
@@ -80,8 +83,8 @@ impl Submission {
         let row = query(
             "INSERT INTO execution (tenant, action, action_ref, executor, status, version,
                  worker, starts, started_at, created, updated, permission_set_refs, extra,
-                 env_vars, config, result)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                 env_vars, config, redacted_config, result)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              RETURNING id",
         )
         .bind(execution.tenant.0)
@@ -99,6 +102,7 @@ impl Submission {
         .bind(self.row.extra)
         .bind(self.row.env_vars)
         .bind(self.row.config)
+        .bind(self.row.redacted_config)
         .bind(self.row.state.result)
         .fetch_one(connection)
         .await

@@ -34,17 +34,6 @@ impl TokenStore for SqliteStore {
         .stored()?;
         row.map(|row| read(&mut Fields::of(&row))).transpose()
     }
-
-    async fn sweep_tokens(&self, now: Timestamp) -> StoreResult<u64> {
-        self.writer
-            .write_or_refuse(move |connection| {
-                Box::pin(async move {
-                    let sweep = query("DELETE FROM token WHERE expires_at < $1").bind(micros(now));
-                    Ok(sweep.execute(connection).await.stored()?.rows_affected())
-                })
-            })
-            .await
-    }
 }
 
 fn read(fields: &mut Fields<'_>) -> StoreResult<IssuedToken> {
@@ -67,10 +56,11 @@ async fn issue(
     tokens: Vec<IssuedToken>,
     replaced: Option<String>,
 ) -> StoreResult<()> {
+    let Some(now) = tokens.iter().map(|token| token.issued_at).max() else { return Ok(()) };
     if let Some(replaced) = replaced {
-        let now = tokens.iter().map(|token| token.issued_at).max();
         revoke(connection, &replaced, now).await?;
     }
+    forget_expired(connection, now).await?;
     for token in tokens {
         record(connection, token).await?;
     }
@@ -78,14 +68,24 @@ async fn issue(
 }
 
 /// Revokes a token that is in force `now`, else `Conflict`.
-async fn revoke(connection: &mut Connection, id: &str, now: Option<Timestamp>) -> StoreResult<()> {
+async fn revoke(connection: &mut Connection, id: &str, now: Timestamp) -> StoreResult<()> {
     let done = query("DELETE FROM token WHERE id = $1 AND expires_at > $2")
         .bind(id)
-        .bind(now.map_or(i64::MIN, micros))
+        .bind(micros(now))
         .execute(connection)
         .await
         .stored()?;
     if done.rows_affected() == 0 { Err(StoreError::Conflict) } else { Ok(()) }
+}
+
+/// The table grows where tokens are issued, so that is where it is kept short.
+async fn forget_expired(connection: &mut Connection, now: Timestamp) -> StoreResult<()> {
+    query("DELETE FROM token WHERE expires_at <= $1")
+        .bind(micros(now))
+        .execute(connection)
+        .await
+        .stored()?;
+    Ok(())
 }
 
 /// The tenant is the identity's.

@@ -1,5 +1,7 @@
 //! Password hashing: Argon2id, off the async threads, a few at a time.
 
+use std::sync::Arc;
+
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -20,28 +22,23 @@ pub struct HashError(String);
 
 /// The Argon2id hash of a password in PHC form, with a fresh salt.
 pub async fn hash_password(password: String) -> Result<String, HashError> {
-    off_thread(move || {
-        let hash = Argon2::default().hash_password(password.as_bytes());
-        hash.map(|hash| hash.to_string()).map_err(|error| HashError(error.to_string()))
-    })
-    .await?
+    off_thread(move || hash(&password)).await?
 }
 
 /// Bounds how much hashing strangers can cause.
 pub(crate) struct Passwords {
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Default for Passwords {
     fn default() -> Passwords {
-        Passwords { permits: Semaphore::new(PARALLEL) }
+        Passwords { permits: Arc::new(Semaphore::new(PARALLEL)) }
     }
 }
 
 impl Passwords {
     pub(crate) async fn hash(&self, password: String) -> Result<String, HashError> {
-        let _permit = self.permits.acquire().await;
-        hash_password(password).await
+        self.in_turn(move || hash(&password)).await?
     }
 
     /// Whether `password` belongs to `hash`. Without a hash the answer is no, after the same time.
@@ -50,13 +47,31 @@ impl Passwords {
         password: String,
         hash: Option<String>,
     ) -> Result<bool, HashError> {
-        let _permit = self.permits.acquire().await;
-        off_thread(move || {
+        self.in_turn(move || {
             let known = hash.is_some();
             matches(&password, hash.as_deref().unwrap_or(NOBODY)) && known
         })
         .await
     }
+
+    /// The permit goes with the work: a client that disconnects ends its request, but not
+    /// a hash that has begun.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
+        let permit = self.permits.clone().acquire_owned().await;
+        off_thread(move || {
+            let _permit = permit;
+            work()
+        })
+        .await
+    }
+}
+
+fn hash(password: &str) -> Result<String, HashError> {
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    hash.map(|hash| hash.to_string()).map_err(|error| HashError(error.to_string()))
 }
 
 /// A stored hash that cannot be read matches nothing.
@@ -73,6 +88,10 @@ async fn off_thread<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
+    use futures::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -87,6 +106,18 @@ mod tests {
         assert!(!check("wrong horse", Some(hash)).await);
         assert!(!check("correct horse", None).await);
         assert!(!check("anything", Some("damaged".to_owned())).await);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_frees_no_place() {
+        let passwords = Passwords::default();
+        let (finish, told_to_finish) = mpsc::channel::<()>();
+        let gone = passwords.in_turn(move || told_to_finish.recv()).now_or_never();
+        assert!(gone.is_none(), "it was dropped while its work went on");
+        assert_eq!(passwords.permits.available_permits(), PARALLEL - 1);
+        finish.send(()).unwrap();
+        let all = u32::try_from(PARALLEL).unwrap();
+        assert!(passwords.permits.acquire_many(all).await.is_ok());
     }
 
     #[test]

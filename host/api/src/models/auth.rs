@@ -11,11 +11,14 @@ use crate::input::patch::present;
 use crate::input::{Checks, Patch, Validate};
 use crate::problem::Problem;
 
+/// Longest password that is compared: far longer than any that can be set.
+const LONGEST_PASSWORD: usize = 1024;
+
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct LoginRequest {
     #[schema(min_length = 1, max_length = 255)]
     pub(crate) login: String,
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, max_length = 1024)]
     pub(crate) password: String,
 }
 
@@ -23,7 +26,7 @@ impl Validate for LoginRequest {
     fn validate(&self) -> Result<(), Problem> {
         Checks::default()
             .text("login", &self.login, 1, 255)
-            .text("password", &self.password, 1, usize::MAX)
+            .text("password", &self.password, 1, LONGEST_PASSWORD)
             .done()
     }
 }
@@ -74,7 +77,7 @@ impl Validate for RefreshTokenRequest {
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct ChangePasswordRequest {
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, max_length = 1024)]
     pub(crate) current_password: String,
     #[schema(min_length = 8, max_length = 128)]
     pub(crate) new_password: String,
@@ -83,7 +86,7 @@ pub(crate) struct ChangePasswordRequest {
 impl Validate for ChangePasswordRequest {
     fn validate(&self) -> Result<(), Problem> {
         Checks::default()
-            .text("current_password", &self.current_password, 1, usize::MAX)
+            .text("current_password", &self.current_password, 1, LONGEST_PASSWORD)
             .text("new_password", &self.new_password, 8, 128)
             .done()
     }
@@ -242,6 +245,13 @@ mod tests {
             to_value(shown).unwrap(),
             json!([{"resource": "packs", "actions": ["read", "delete"]}])
         );
+    }
+
+    #[test]
+    fn a_password_without_end_is_not_hashed() {
+        let login = |length| LoginRequest { login: "a".into(), password: "p".repeat(length) };
+        assert!(login(LONGEST_PASSWORD).validate().is_ok());
+        assert!(login(LONGEST_PASSWORD + 1).validate().is_err());
     }
 
     #[test]

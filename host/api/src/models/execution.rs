@@ -99,13 +99,21 @@ pub(crate) struct ExecutionResponse {
 }
 
 impl ExecutionResponse {
-    /// `config` is what the caller may see of the execution's own.
-    pub(crate) fn new(execution: Execution, config: Option<JsonObject>) -> ExecutionResponse {
+    /// What everybody in the tenant may see.
+    pub(crate) fn redacted(mut execution: Execution) -> ExecutionResponse {
+        if let Some(redacted) = execution.redacted_config.take() {
+            execution.config = Some(redacted);
+        }
+        ExecutionResponse::revealed(execution)
+    }
+
+    /// With the secret parameters.
+    pub(crate) fn revealed(execution: Execution) -> ExecutionResponse {
         ExecutionResponse {
             id: execution.id.0,
             action: execution.action.map(|id| id.0),
             action_ref: execution.action_ref,
-            config,
+            config: execution.config,
             parent: execution.parent.map(|id| id.0),
             enforcement: None,
             executor: execution.executor.map(|id| id.0),

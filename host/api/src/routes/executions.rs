@@ -1,17 +1,17 @@
 //! Executions: reading and cancelling them. Asking for one is in [`super::submit`].
 
-use attune_domain::access::{Resource, Target, Verb, decide};
-use attune_domain::execution::{Execution, ExecutionFilter, ExecutionStatus};
+use attune_domain::access::Verb;
+use attune_domain::execution::{ExecutionFilter, ExecutionStatus};
 use attune_domain::id::{ExecutionId, IdentityId};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Many, One, Refusals, one};
+use crate::access::decide_execution;
 use crate::auth::Bearer;
 use crate::envelope::{List, Single};
 use crate::input::query::optional;
@@ -20,7 +20,6 @@ use crate::middleware::note_execution;
 use crate::models::execution::{ExecutionResponse, ExecutionStats, ExecutionSummary};
 use crate::paging::Family;
 use crate::problem::Problem;
-use crate::redact::{hide_all, hide_secrets};
 use crate::state::ApiState;
 use crate::waiting::{Applied, Wait};
 
@@ -167,8 +166,15 @@ async fn get_execution(
         None => state.store.execution(caller.scope(), id).await?,
     };
     let execution = found.ok_or_else(not_found)?;
-    let reveal = asked.include_secret_values == Some(true);
-    Ok((Applied(wait), one(shown(&state, &caller, execution, reveal).await?)))
+    let reveals = asked.include_secret_values == Some(true)
+        && execution.redacted_config.is_some()
+        && decide_execution(&state, &caller, Verb::Decrypt, &execution).await?.is_ok();
+    let response = if reveals {
+        ExecutionResponse::revealed(execution)
+    } else {
+        ExecutionResponse::redacted(execution)
+    };
+    Ok((Applied(wait), one(response)))
 }
 
 /// Cancel an execution
@@ -185,49 +191,10 @@ async fn cancel_execution(
     let execution = state.store.execution(caller.scope(), id).await?.ok_or_else(not_found)?;
     // Whoever started something may stop it; for the rest it takes the grant.
     if execution.executor != Some(caller.identity()) {
-        decide(&caller, Resource::Executions, Verb::Cancel, Target::default())?;
+        decide_execution(&state, &caller, Verb::Cancel, &execution).await??;
     }
     let execution = state.orchestrator.cancel(caller.scope(), id).await?;
-    Ok(one(shown(&state, &caller, execution, false).await?))
-}
-
-/// An execution with its secret parameters hidden, or not when `reveal` is asked for and
-/// the caller may decrypt.
-async fn shown(
-    state: &ApiState,
-    caller: &Bearer,
-    execution: Execution,
-    reveal: bool,
-) -> Result<ExecutionResponse, Problem> {
-    let may_decrypt =
-        || decide(caller, Resource::Executions, Verb::Decrypt, Target::default()).is_ok();
-    let has_config = execution.config.as_ref().is_some_and(|config| !config.is_empty());
-    if !has_config || (reveal && may_decrypt()) {
-        let config = execution.config.clone();
-        return Ok(ExecutionResponse::new(execution, config));
-    }
-    let action = state.store.action(caller.scope(), &execution.action_ref).await?;
-    match action.filter(|action| Some(action.id) == execution.action) {
-        Some(action) => Ok(shown_with(execution, action.param_schema.as_ref())),
-        None => Ok(shown_without_action(execution)),
-    }
-}
-
-/// An execution with the parameters hidden that `schema` calls secret.
-pub(super) fn shown_with(mut execution: Execution, schema: Option<&Value>) -> ExecutionResponse {
-    let mut config = execution.config.take();
-    if let (Some(config), Some(schema)) = (&mut config, schema) {
-        hide_secrets(config, schema);
-    }
-    ExecutionResponse::new(execution, config)
-}
-
-fn shown_without_action(mut execution: Execution) -> ExecutionResponse {
-    let mut config = execution.config.take();
-    if let Some(config) = &mut config {
-        hide_all(config);
-    }
-    ExecutionResponse::new(execution, config)
+    Ok(one(ExecutionResponse::redacted(execution)))
 }
 
 pub(super) fn not_found() -> Problem {

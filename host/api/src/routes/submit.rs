@@ -12,7 +12,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Refusals;
-use super::executions::shown_with;
 use crate::access::{check_delegation, decide_action, visible_action};
 use crate::auth::Bearer;
 use crate::envelope::Double;
@@ -52,7 +51,6 @@ async fn execute(
     decide_action(&caller, Verb::Execute, &action.reference, &action.pack_ref)?;
     check_delegation(&state, &caller, request.permission_set_refs.as_deref().unwrap_or_default())
         .await?;
-    let schema = action.param_schema.clone();
     let request = ExecutionRequest {
         runnable,
         env_vars: request.environment()?,
@@ -65,7 +63,7 @@ async fn execute(
     note_execution(execution.id);
     let wait = Wait::preferred(&headers, state.settings.max_wait);
     let execution = ended(&state, &caller, wait, execution).await;
-    Ok((StatusCode::CREATED, Applied(wait), Json(Double(shown_with(execution, schema.as_ref())))))
+    Ok((StatusCode::CREATED, Applied(wait), Json(Double(ExecutionResponse::redacted(execution)))))
 }
 
 /// The execution at its end, if the caller waits for it. It exists by now: whatever goes

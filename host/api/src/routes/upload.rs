@@ -1,6 +1,6 @@
 //! Uploading a pack.
 
-use attune_domain::access::{Resource, Target, Verb, decide};
+use attune_domain::access::{Resource, Verb, decide_early};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::multipart::{Field, MultipartError};
@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Refusals, one};
+use crate::access::{check_delegation_of_upload, decide_pack};
 use crate::auth::Bearer;
 use crate::envelope::Single;
 use crate::input::body::{is_too_large, limited};
@@ -30,11 +31,13 @@ async fn upload_pack(
     caller: Bearer,
     request: Request,
 ) -> Result<(StatusCode, Json<Single<PackInstallResponse>>), Problem> {
-    decide(&caller, Resource::Packs, Verb::Install, Target::default())?;
+    decide_early(&caller, Resource::Packs, Verb::Install)?;
     let _permit = state.uploads.acquire().await;
     let form = read(request, state.settings.max_upload_bytes).await?;
-    let (scope, creator) = (caller.scope(), caller.identity());
-    let pack = state.catalog.upload(scope, creator, form.archive, form.force).await?;
+    let incoming = state.catalog.read(form.archive).await?;
+    decide_pack(&caller, Verb::Install, incoming.reference())?;
+    check_delegation_of_upload(&state, &caller, &incoming).await?;
+    let pack = state.catalog.upload(&caller, incoming, form.force).await?;
     Ok((StatusCode::CREATED, one(pack.into())))
 }
 

@@ -121,6 +121,7 @@ CREATE TABLE worker (
     seen INTEGER NOT NULL
 ) STRICT;
 
+-- `redacted_config` is null where nothing of `config` is secret.
 -- What lists show stands before what may be large, so that they need not read over it.
 -- `action` is no foreign key: readers take an id without a row for "deleted", so that
 -- deleting an action need not touch all of its history.
@@ -142,6 +143,7 @@ CREATE TABLE execution (
     extra               TEXT NOT NULL,
     env_vars            TEXT NOT NULL,
     config              TEXT,
+    redacted_config     TEXT,
     result              TEXT
 ) STRICT;
 

@@ -136,6 +136,7 @@ pub(crate) fn new_execution(action: &Action, now: Timestamp) -> NewExecution {
         action: action.id,
         action_ref: action.reference.clone(),
         config: config.as_object().cloned(),
+        redacted_config: json!({"name": "***"}).as_object().cloned(),
         env_vars: BTreeMap::from([("COLOUR".to_owned(), "blue".to_owned())]),
         permission_set_refs: Some(Vec::new()),
         extra: serde_json::Map::new(),

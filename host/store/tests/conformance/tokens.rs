@@ -58,12 +58,17 @@ pub(crate) async fn a_new_password_revokes_all_tokens(database: &mut dyn Databas
     assert_eq!(read.password_hash.as_deref(), Some("new"));
 }
 
-pub(crate) async fn expired_tokens_are_swept(database: &mut dyn Database) {
+pub(crate) async fn expired_tokens_are_forgotten_when_others_are_issued(
+    database: &mut dyn Database,
+) {
     let store = database.store();
     let ada = create(&*store, EMBEDDED, "ada").await.id;
     let long = IssuedToken { expires_at: at(1000), ..token("b", ada) };
     store.issue_tokens(vec![token("a", ada), long], None).await.unwrap();
-    assert_eq!(store.sweep_tokens(at(101)).await.unwrap(), 1);
-    assert_eq!(store.sweep_tokens(at(101)).await.unwrap(), 0);
+    let later = |id| IssuedToken { issued_at: at(100), expires_at: at(200), ..token(id, ada) };
+    store.issue_tokens(vec![later("c")], None).await.unwrap();
     assert!(store.token_in_force("b", at(101)).await.unwrap().is_some());
+    // An id is free again once its record is gone.
+    store.issue_tokens(vec![later("a")], None).await.unwrap();
+    fails!(store.issue_tokens(vec![later("b")], None).await, StoreError::Duplicate(_));
 }
