@@ -16,7 +16,7 @@ use crate::SqliteStore;
 use crate::engine::Engine;
 use crate::error::Stored;
 use crate::packs::{self, pack_columns, push_texts, push_visible};
-use crate::rows::{Fields, containing, listing, push_page};
+use crate::rows::{Fields, containing, count, listing, push_page};
 
 pub(crate) use write::install_all;
 
@@ -120,11 +120,12 @@ impl ActionStore for SqliteStore {
             push_filter(&mut sql, scope, filter);
             sql
         };
-        let total = if page.count { Some(self.count(select("COUNT(*)")).await?) } else { None };
+        let readers = self.readers_for(filter.text.is_some());
+        let total = if page.count { Some(count(readers, select("COUNT(*)")).await?) } else { None };
         let mut sql = select(action_columns!());
         sql.push(" ORDER BY action.ref, action.tenant");
         push_page(&mut sql, page);
-        let rows = sql.build().fetch_all(&self.readers).await.stored()?;
+        let rows = sql.build().fetch_all(readers).await.stored()?;
         listing(rows, page, total, read)
     }
 

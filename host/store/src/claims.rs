@@ -41,10 +41,11 @@ pub(crate) async fn claim(
     Ok(claimed)
 }
 
-/// A row that cannot be read stays claimed, so that it does not block the queue for the others.
+/// A damaged row stays claimed, and is passed over: it must block neither the queue for the
+/// others nor the next start.
 fn readable(row: &Row) -> Option<Execution> {
     let read = executions::read(&mut Fields::of(row));
-    read.inspect_err(|error| tracing::error!(%error, "a claimed execution cannot be run")).ok()
+    read.inspect_err(|error| tracing::error!(%error, "a claimed execution cannot be read")).ok()
 }
 
 /// Executions that a worker holds, oldest first.
@@ -56,7 +57,7 @@ pub(crate) async fn held_by(readers: &Pool, worker: WorkerId) -> StoreResult<Vec
          WHERE worker = $1 AND status IN ('scheduled', 'running', 'canceling') ORDER BY id"
     );
     let rows = query(sql).bind(worker.0).fetch_all(readers).await.stored()?;
-    rows.iter().map(|row| executions::read(&mut Fields::of(row))).collect()
+    Ok(rows.iter().filter_map(readable).collect())
 }
 
 /// The worker of this name; `now` is kept as when it was seen last.

@@ -16,7 +16,7 @@ use sqlx::{QueryBuilder, query};
 
 use crate::engine::{Connection, Engine};
 use crate::error::Stored;
-use crate::rows::{Fields, containing, listing, micros, optional_json_text, push_page};
+use crate::rows::{Fields, containing, count, listing, micros, optional_json_text, push_page};
 use crate::submissions::Submission;
 use crate::{SqliteStore, claims, logs};
 
@@ -120,11 +120,12 @@ impl ExecutionStore for SqliteStore {
             push_filter(&mut sql, filter);
             sql
         };
-        let total = if page.count { Some(self.count(select("COUNT(*)")).await?) } else { None };
+        let readers = self.readers_for(filter.result_contains.is_some());
+        let total = if page.count { Some(count(readers, select("COUNT(*)")).await?) } else { None };
         let mut sql = select(SUMMARY_COLUMNS);
         sql.push(" ORDER BY created DESC, id DESC");
         push_page(&mut sql, page);
-        let rows = sql.build().fetch_all(&self.readers).await.stored()?;
+        let rows = sql.build().fetch_all(readers).await.stored()?;
         listing(rows, page, total, read_summary)
     }
 

@@ -34,11 +34,16 @@ use error::Stored;
 use migrations::MigrateError;
 use writer::Writer;
 
+/// Readers never wait for the writer; this many may read at once.
+const READERS: u32 = 4;
+
 /// An open `SQLite` database.
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: Writer,
     readers: Pool,
+    /// One connection for what looks for a text in all rows: nobody's search keeps others waiting.
+    searcher: Pool,
 }
 
 impl SqliteStore {
@@ -55,7 +60,8 @@ impl SqliteStore {
             },
         )?;
         let writer = Writer::start(connection, options);
-        Ok(SqliteStore { writer, readers: sqlite::readers(path) })
+        let (readers, searcher) = (sqlite::readers(path, READERS), sqlite::readers(path, 1));
+        Ok(SqliteStore { writer, readers, searcher })
     }
 
     /// Finishes the writes that wait, moves the WAL into the database and closes it.
@@ -63,7 +69,14 @@ impl SqliteStore {
     pub async fn close(&self) {
         // Readers first: the WAL can be emptied only while nobody reads from it.
         self.readers.close().await;
+        self.searcher.close().await;
         self.writer.close().await;
+    }
+}
+
+impl SqliteStore {
+    fn readers_for(&self, searches: bool) -> &Pool {
+        if searches { &self.searcher } else { &self.readers }
     }
 }
 

@@ -14,7 +14,7 @@ use sqlx::{QueryBuilder, query};
 
 use crate::engine::{Connection, Engine, Query};
 use crate::error::Stored;
-use crate::rows::{Fields, json_text, listing, micros, push_page};
+use crate::rows::{Fields, count, json_text, listing, micros, push_page};
 use crate::{SqliteStore, permissions};
 
 macro_rules! pack_columns {
@@ -96,7 +96,8 @@ impl PackStore for SqliteStore {
             push_visible(&mut sql, filter);
             sql
         };
-        let total = if page.count { Some(self.count(select("COUNT(*)")).await?) } else { None };
+        let total =
+            if page.count { Some(count(&self.readers, select("COUNT(*)")).await?) } else { None };
         let mut sql = select(pack_columns!());
         sql.push(" ORDER BY ref, tenant");
         push_page(&mut sql, page);
@@ -158,14 +159,6 @@ impl PackStore for SqliteStore {
 
     async fn permission_sets(&self, scope: Scope) -> StoreResult<Vec<PermissionSet>> {
         permissions::visible(&self.readers, scope).await
-    }
-}
-
-impl SqliteStore {
-    /// The number that a query made for counting gives.
-    pub(crate) async fn count(&self, mut sql: QueryBuilder<Engine>) -> StoreResult<u64> {
-        let row = sql.build().fetch_one(&self.readers).await.stored()?;
-        Ok(Fields::of(&row).get::<i64>()?.unsigned_abs())
     }
 }
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::{Decode, QueryBuilder, Row as _, Type};
 
-use crate::engine::{Engine, Row};
-use crate::error::corrupt;
+use crate::engine::{Engine, Pool, Row};
+use crate::error::{Stored, corrupt};
 
 /// Reads the columns of a row one after the other.
 ///
@@ -91,6 +91,12 @@ pub(crate) fn micros(time: Timestamp) -> i64 {
 pub(crate) fn push_page(sql: &mut QueryBuilder<Engine>, page: Page) {
     sql.push(" LIMIT ").push_bind(i64::from(page.size) + 1);
     sql.push(" OFFSET ").push_bind(page.offset());
+}
+
+/// The number that a `SELECT COUNT(*)` gives.
+pub(crate) async fn count(readers: &Pool, mut sql: QueryBuilder<Engine>) -> StoreResult<u64> {
+    let row = sql.build().fetch_one(readers).await.stored()?;
+    Ok(Fields::of(&row).get::<i64>()?.unsigned_abs())
 }
 
 /// A page from the rows of a query made with [`push_page`].

@@ -52,6 +52,21 @@ where
     text.parse().map(Some).map_err(|error| D::Error::custom(format!("{error}: '{text}'")))
 }
 
+/// Longest text that can be searched for, in characters.
+const MAX_SEARCH_TEXT: usize = 1000;
+
+/// For `#[serde(default, deserialize_with)]`: a text to search for, absent when empty.
+pub(crate) fn search_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.chars().count() > MAX_SEARCH_TEXT {
+        let problem = format!("a text to search for has at most {MAX_SEARCH_TEXT} characters");
+        return Err(D::Error::custom(problem));
+    }
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::Request;

@@ -18,7 +18,7 @@ use crate::access::{
 };
 use crate::auth::Bearer;
 use crate::envelope::{List, Single, Success};
-use crate::input::query::optional;
+use crate::input::query::{optional, search_text};
 use crate::input::{JsonBody, Path, QueryString};
 use crate::models::action::request::{CreateActionRequest, UpdateActionRequest};
 use crate::models::action::{ActionResponse, ActionSearchHit, ActionSummary};
@@ -73,6 +73,8 @@ struct ActionSearchParams {
     #[serde(default, deserialize_with = "optional")]
     page_size: Option<i64>,
     /// Text in the ref, label or description.
+    #[serde(default, deserialize_with = "search_text")]
+    #[param(max_length = 1000)]
     q: Option<String>,
     /// Refs of packs, separated by commas.
     packs: Option<String>,
@@ -89,7 +91,7 @@ async fn search_actions(
     let page = Family::BY_REF.page(asked.page, asked.page_size, true);
     let packs = asked.packs.iter().flat_map(|packs| packs.split(',')).map(str::trim);
     let filter = ActionFilter {
-        text: asked.q.filter(|text| !text.is_empty()),
+        text: asked.q,
         pack_refs: packs.filter(|one| !one.is_empty()).map(str::to_owned).collect(),
         ..visible(&caller)
     };

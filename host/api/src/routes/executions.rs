@@ -14,7 +14,7 @@ use super::{Many, One, Refusals, one};
 use crate::access::decide_execution;
 use crate::auth::Bearer;
 use crate::envelope::{List, Single};
-use crate::input::query::optional;
+use crate::input::query::{optional, search_text};
 use crate::input::{Path, QueryString};
 use crate::middleware::note_execution;
 use crate::models::execution::{ExecutionResponse, ExecutionStats, ExecutionSummary};
@@ -48,7 +48,8 @@ struct ExecutionQueryParams {
     trigger_ref: Option<String>,
     #[serde(default, deserialize_with = "optional")]
     executor: Option<i64>,
-    #[serde(default, deserialize_with = "optional")]
+    #[serde(default, deserialize_with = "search_text")]
+    #[param(max_length = 1000)]
     result_contains: Option<String>,
     #[serde(default, deserialize_with = "optional")]
     enforcement: Option<i64>,

@@ -11,9 +11,6 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-/// Readers never wait for the writer; this many may read at once.
-const READERS: u32 = 4;
-
 /// The WAL is cut back to this size, in bytes, after it has grown in a burst.
 const WAL_KEPT: &str = "67108864";
 
@@ -53,8 +50,8 @@ pub(crate) fn writer_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// A pool of connections that cannot write.
-pub(crate) fn readers(path: &Path) -> SqlitePool {
+/// A pool of so many connections that cannot write.
+pub(crate) fn readers(path: &Path, connections: u32) -> SqlitePool {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
@@ -63,7 +60,7 @@ pub(crate) fn readers(path: &Path) -> SqlitePool {
         .pragma("temp_store", "memory")
         .disable_statement_logging();
     SqlitePoolOptions::new()
-        .max_connections(READERS)
+        .max_connections(connections)
         // A connection to a file does not go stale; asking it each time costs a round trip.
         .test_before_acquire(false)
         .idle_timeout(None)
