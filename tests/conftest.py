@@ -9,7 +9,7 @@ import pytest
 from support.api import SECRETS, Api
 from support.logs import LogCheck
 from support.packs import install_behaviour, unique
-from support.server import BINARY, LOGIN, PASSWORD, Server
+from support.server import BINARY, LOGIN, PASSWORD, Server, forget_old_builds
 
 StartServer = Callable[..., Server]
 
@@ -17,6 +17,7 @@ StartServer = Callable[..., Server]
 def pytest_sessionstart() -> None:
     if not BINARY.exists():
         pytest.exit(f"there is no {BINARY}: run `make build` first", returncode=2)
+    forget_old_builds()
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +46,13 @@ def start_server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sta
     servers: list[Server] = []
 
     def start(
-        data_dir: Path | None = None, without: tuple[str, ...] = (), **settings: str | int
+        data_dir: Path | None = None,
+        without: tuple[str, ...] = (),
+        within: tuple[str, ...] = (),
+        **settings: str | int,
     ) -> Server:
         server = Server(tmp_path / f"server-{len(servers)}", data_dir, **settings)
+        server.within = within
         for variable in without:
             del server.variables[variable]
         servers.append(server)

@@ -86,7 +86,10 @@ def test_refs_that_try_something(admin: Api, ref: str) -> None:
     assert admin.get(f"/api/v1/packs/{ref}").status_code in (400, 404, 414, 422)
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=-1", "page_size=0", "page=abc", "page=9" * 3])
+ODD_PAGES = ["page=0", "page=-1", "page_size=0", "page=abc", "page=999", "page=" + "9" * 30]
+
+
+@pytest.mark.parametrize("query", ODD_PAGES)
 def test_odd_pages(admin: Api, query: str) -> None:
     assert admin.http.get(f"/api/v1/packs?{query}").status_code in (200, 400, 422)
 

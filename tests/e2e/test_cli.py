@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,21 @@ def test_login_with_a_wrong_password(visitor: Cli) -> None:
 
 def test_not_signed_in(visitor: Cli) -> None:
     assert "attune login" in failed(visitor.run("pack", "list"), 3)
+
+
+def test_only_a_login_changes_the_default_server(cli: Cli, server: Server) -> None:
+    """Also when the tokens of another server are renewed; here it is the same by another name."""
+    other = server.url.replace("127.0.0.1", "localhost")
+    cli.run("login", LOGIN, ATTUNE_PASSWORD=PASSWORD, ATTUNE_URL=other)
+    cli.run("login", LOGIN, ATTUNE_PASSWORD=PASSWORD)
+    [profile] = cli.home.rglob("cli.toml")
+    kept = tomllib.loads(profile.read_text())
+    expired = kept["servers"][other]["access_token"]
+    profile.write_text(profile.read_text().replace(expired, "expired"))
+    cli.out("--url", other, "pack", "list")
+    renewed = tomllib.loads(profile.read_text())
+    assert renewed["servers"][other] != kept["servers"][other]
+    assert renewed["current"] == server.url
 
 
 def test_packs(cli: Cli, tmp_path: Path) -> None:
@@ -107,6 +123,15 @@ def test_executions(cli: Cli, behaviour: Api) -> None:
     assert cli.out("execution", "logs", "--stderr", number) == "err\n"
     assert "completed" in cli.told("execution", "watch", number)
     failed(cli.run("execution", "show", "999999999"), 4)
+
+
+def test_logs_of_what_still_runs(cli: Cli, behaviour: Api) -> None:
+    number = begun(behaviour)
+    done = cli.run("execution", "logs", str(number))
+    assert (done.returncode, done.stdout) == (0, "begun\n")
+    assert "--follow" in done.stderr
+    assert behaviour.cancel(number).status_code == 200
+    failed(cli.run("execution", "logs", "999999999"), 4)
 
 
 def test_cancel(cli: Cli, behaviour: Api) -> None:

@@ -1,9 +1,12 @@
 """What a script finds around it: stdin, environment, files (contract, packs section 6)."""
 
+import json
+
 import pytest
 
 from support.api import Api, Json
 from support.server import HOST_CANARY
+from support.sse import log_events, log_text
 
 
 @pytest.fixture
@@ -18,7 +21,18 @@ def test_parameters_on_stdin(behaviour: Api) -> None:
     assert result["data"] == sent
 
 
-def test_json_is_one_line(behaviour: Api) -> None:
+def test_json_is_one_compact_line(behaviour: Api) -> None:
+    """Existing actions read it with line tools, and the id of a queue item by its place."""
+    sent = {"queue_item": {"id": 7, "item": {"a": 1}}, "text": "two\nlines: ü", "z": [1, {"b": {}}]}
+    ended = behaviour.run("behaviour.echo", sent)
+    stdin = log_text(log_events(behaviour, ended["id"], "stdout"))
+    assert json.loads(stdin) == sent
+    compact = json.dumps(json.loads(stdin), separators=(",", ":"), ensure_ascii=False)
+    assert stdin == compact + "\n"
+    assert stdin.index('"id"') < stdin.index("}")
+
+
+def test_dotenv_parameters(behaviour: Api) -> None:
     ended = behaviour.run("behaviour.echo_dotenv", {"a": "it's", "b": {"c": 1}, "d": [1, 2]})
     assert ended["result"]["stdout"].splitlines() == ["a='it'\\''s'", "b.c='1'", "d='[1,2]'"]
 

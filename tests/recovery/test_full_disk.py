@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,37 @@ EXECUTE = "/api/v1/executions/execute"
 SAY = {"action_ref": "behaviour.say", "parameters": {"stdout": "x" * 20_000}}
 
 
+# Ordinary users may mount as well, where they are root of a user namespace of their own.
+ROOT = os.geteuid() == 0
+UNSHARE = ("unshare", "--mount") if ROOT else ("unshare", "--mount", "--map-root-user")
+NSENTER = ("nsenter", "--mount") if ROOT else ("nsenter", "--mount", "--user")
+MOUNT = 'mount -t tmpfs -o size=512m,mode=0755 tmpfs "$0" && echo mounted && exec cat'
+
+
+@dataclass
+class Disk:
+    """A small file system, which only processes within its namespaces can name."""
+
+    path: Path
+    # What enters the namespaces, to be put before a command.
+    within: tuple[str, ...]
+
+
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(tmp_path: Path) -> Iterator[Disk]:
     """A file system of its own, large enough to start on."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512m,mode=0755", "tmpfs", str(disk)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"cannot mount a small file system here: {done.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    command = [*UNSHARE, "sh", "-c", MOUNT, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stderr is not None
+        if not holder.stdout.readline():
+            pytest.skip(f"A FULL DISK IS NOT TESTED: cannot mount: {holder.stderr.read().strip()}")
+        within = (*NSENTER, "--preserve-credentials", "--target", str(holder.pid))
+        # Seen from outside through a process within.
+        yield Disk(Path(f"/proc/{holder.pid}/root{tmp_path}"), within)
+        holder.stdin.close()
 
 
 def fill(disk: Path) -> Path:
@@ -44,13 +65,13 @@ def fill(disk: Path) -> Path:
 
 @pytest.mark.allow_log("(?i)full|space|storage|disk")
 def test_full_and_free_again(
-    small_disk: Path, start_server: Callable[..., Server], signed_in: Callable[[Server], Api]
+    small_disk: Disk, start_server: Callable[..., Server], signed_in: Callable[[Server], Api]
 ) -> None:
-    server = start_server(data_dir=small_disk / "data")
+    server = start_server(data_dir=small_disk.path / "data", within=small_disk.within)
     api = signed_in(server)
     install_behaviour(api)
     assert api.run("behaviour.say", {"stdout": "before"})["status"] == "completed"
-    filler = fill(small_disk)
+    filler = fill(small_disk.path)
 
     accepted: list[int] = []
 

@@ -16,7 +16,6 @@ from support.sse import events
 from support.wait import wait_until
 
 SignIn = Callable[[Server], Api]
-pytestmark = pytest.mark.allow_log("(?i)abandon|lost|recover|runner")
 
 
 def abandoned(execution: Json) -> None:
@@ -110,6 +109,7 @@ def test_no_runner_outlives_the_server(small_server: Server, signed_in: SignIn) 
     wait_until(lambda: not any(map(alive, below)), what="the runners to end")
 
 
+@pytest.mark.allow_log('"message":"a (spare )?runner (died|could not be bound)')
 def test_killed_runners_are_replaced(small_server: Server, signed_in: SignIn) -> None:
     """The server lives on; only what they ran is lost."""
     api = signed_in(small_server)

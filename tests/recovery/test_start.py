@@ -4,29 +4,69 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from support.api import SECRETS, Api, data, error
 from support.packs import unique
-from support.server import BINARY, LOGIN, PASSWORD, Server
+from support.server import BINARY, CACHE, LOGIN, PASSWORD, Server, default_variables, link_tree
 
 StartServer = Callable[..., Server]
+BOOTSTRAP = ("ATTUNE_BOOTSTRAP_LOGIN", "ATTUNE_BOOTSTRAP_PASSWORD")
 GENERATED = re.compile(r"login:\s+(\S+)\s+password:\s+(\S+)")
 
 
 def test_credentials_are_made_up_and_shown_once(start_server: StartServer) -> None:
-    server = start_server(without=("ATTUNE_BOOTSTRAP_LOGIN", "ATTUNE_BOOTSTRAP_PASSWORD"))
-    shown = GENERATED.search(server.output)
-    assert shown, server.output
-    login, password = shown.groups()
-    SECRETS.add(password)
+    server = start_server(without=BOOTSTRAP)
+    login, password = shown_credentials(server)
     api = Api(server.url).login(login, password)
     assert data(api.get("/auth/me"))["assigned_permission_set_refs"] == ["core.admin"]
     assert server.stop() == 0
     server.start()
     assert not GENERATED.search(server.output)
     Api(server.url).login(login, password)
+
+
+def test_credentials_outlive_a_sandbox_that_did_not_start(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "cache").write_text("a file where the sandbox wants a folder")
+    start_in_vain(folder, Path("/dev/null"))
+    (folder / "cache").unlink()
+    server = start_server(data_dir=folder, without=BOOTSTRAP)
+    Api(server.url).login(*shown_credentials(server))
+
+
+def test_credentials_outlive_a_stdout_that_did_not_take_them(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    link_tree(CACHE, folder / "cache")
+    start_in_vain(folder, Path("/dev/full"))
+    server = start_server(data_dir=folder, without=BOOTSTRAP)
+    Api(server.url).login(*shown_credentials(server))
+
+
+def start_in_vain(folder: Path, stdout: Path) -> None:
+    """A first start that fails, for which no credentials are given."""
+    variables = {name: text for name, text in default_variables().items() if name not in BOOTSTRAP}
+    command = [str(BINARY), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(folder)]
+    with stdout.open("wb") as output:
+        done = subprocess.run(
+            command, env=variables, stdout=output, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert done.returncode == 1, done.stderr
+
+
+def shown_credentials(server: Server) -> tuple[str, str]:
+    shown = GENERATED.search(server.output)
+    assert shown, server.output
+    login, password = shown.groups()
+    SECRETS.add(password)
+    return login, password
 
 
 def test_a_made_up_signing_secret_is_kept(start_server: StartServer) -> None:

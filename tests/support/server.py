@@ -30,6 +30,8 @@ class Server:
         """`settings` become flags: `drain_seconds=5` is `--drain-seconds 5`."""
         self.home = home
         self.variables = default_variables()
+        # Words before the command: where and as whom it runs.
+        self.within: tuple[str, ...] = ()
         self.data = data_dir or home / "data"
         self.log = home / "server.log"
         self.url = ""
@@ -42,7 +44,8 @@ class Server:
         """Start and wait until it says that it is ready."""
         assert not self.running, "already started"
         link_tree(CACHE, self.data / "cache")
-        command = [str(BINARY), "serve", "--listen", listen, "--data-dir", str(self.data)]
+        command = [*self.within, str(BINARY), "serve"]
+        command += ["--listen", listen, "--data-dir", str(self.data)]
         for name, value in self._settings.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         with self._output.open("wb") as output, self.log.open("ab") as log:
@@ -112,6 +115,13 @@ def default_variables() -> dict[str, str]:
         "JWT_SECRET": JWT_SECRET,
         "HOST_CANARY": HOST_CANARY,
     }
+
+
+def forget_old_builds(keep: int = 3) -> None:
+    """Each build of the Python runtime leaves 60 MB in the cache; servers copy all of it."""
+    compiled = sorted(CACHE.glob("*.cwasm"), key=lambda path: path.stat().st_mtime)
+    for path in compiled[:-keep]:
+        path.unlink(missing_ok=True)
 
 
 def link_tree(source: Path, target: Path) -> None:

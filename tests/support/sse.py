@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,26 +18,37 @@ class Event:
     data: str
 
 
-def events(api: Api, path: str, **query: Any) -> Iterator[Event]:
-    """Events of a stream until the server ends it or the caller stops reading."""
+@contextmanager
+def listening(api: Api, path: str, **query: Any) -> Iterator[Iterator[Event]]:
+    """A stream that is open: what happens from now on is among its events."""
     with api.http.stream("GET", path, params=query) as response:
         assert response.status_code == 200, response.read()
         assert response.headers["content-type"].startswith("text/event-stream")
-        name, number = "message", None
-        lines: list[str] = []
-        for line in response.iter_lines():
-            field, _, value = line.partition(":")
-            value = value.removeprefix(" ")
-            if line == "":
-                if lines:
-                    yield Event(name, number, "\n".join(lines))
-                name, number, lines = "message", None, []
-            elif field == "event":
-                name = value
-            elif field == "id":
-                number = value
-            elif field == "data":
-                lines.append(value)
+        yield _parsed(response.iter_lines())
+
+
+def events(api: Api, path: str, **query: Any) -> Iterator[Event]:
+    """Events of a stream until the server ends it or the caller stops reading."""
+    with listening(api, path, **query) as seen:
+        yield from seen
+
+
+def _parsed(stream: Iterator[str]) -> Iterator[Event]:
+    name, number = "message", None
+    lines: list[str] = []
+    for line in stream:
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if line == "":
+            if lines:
+                yield Event(name, number, "\n".join(lines))
+            name, number, lines = "message", None, []
+        elif field == "event":
+            name = value
+        elif field == "id":
+            number = value
+        elif field == "data":
+            lines.append(value)
 
 
 def statuses(api: Api, execution: int) -> list[str]:
