@@ -33,7 +33,7 @@ def test_by_upload(admin: Api) -> None:
     files = pack_files(pack, echo="print(1)")
     files["actions/echo.yaml"] += f"parameters: {json.dumps(HOSTILE[0])}\n".encode()
     refusal = admin.upload(archive_files(files))
-    assert refusal.status_code == 400
+    assert refusal.status_code == 422
     assert "actions/echo.yaml" in refusal.json()["error"]
     assert "$ref" in refusal.json()["error"]
     assert admin.get(f"/api/v1/packs/{pack}").status_code == 404

@@ -67,6 +67,8 @@ pub(crate) struct Run {
     pub(crate) id: RunId,
     pub(crate) runtime: Runtime,
     pub(crate) pack_folder: PathBuf,
+    /// The file that is run, below the pack's folder.
+    pub(crate) entry: String,
     /// The envelope of `sdk/contract`.
     pub(crate) request: String,
     /// Where in the body the parameter file begins, if there is one.
@@ -149,6 +151,7 @@ mod tests {
             id: 7,
             runtime: Runtime::Python,
             pack_folder: "/packs/1/ab".into(),
+            entry: "a.py".into(),
             request: "{}".into(),
             parameter_file_at: None,
             limits: Limits::default(),

@@ -8,6 +8,7 @@ primed instance can be given another pack here.
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 from wasmtime import Config, Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker
@@ -58,10 +59,19 @@ class Instance:
         _empty_directory(self.scratch)
         shutil.copytree(source, _empty_directory(self.pack), dirs_exist_ok=True)
 
-    def call(self, export: str, request: str) -> str:
+    def compile(self, entry: str) -> bytes:
+        return self._call("compile", entry)
+
+    def run(self, request: str, code: bytes) -> str:
+        return self._call("run", request, code)
+
+    def prime(self, request: str) -> str:
+        return self._call("prime", request, b"")
+
+    def _call(self, export: str, *arguments: str | bytes) -> Any:
         function = self._instance.get_func(self._store, export)
         assert function is not None, f"the component exports no {export}"
-        return function(self._store, request)
+        return function(self._store, *arguments)
 
 
 def _empty_directory(path: Path) -> Path:

@@ -48,8 +48,8 @@ def run_cases(parts: list[str]) -> bool:
             instance = engine.Instance(component, linker, WORK / "case", case.stdin.encode())
             if primed:
                 instance.use_pack(HERE / "prime")
-                instance.call("prime", json.dumps({"entry": "prime.py"}))
-            runs.append(_run(instance, case))
+                instance.prime(json.dumps({"entry": "prime.py"}))
+            runs.append(_run(instance, case, compiled=primed))
         problems = list(case.problems(runs))
         passed, failed = passed + (not problems), failed + bool(problems)
         print("FAIL" if problems else "ok  ", case.name, flush=True)
@@ -59,12 +59,19 @@ def run_cases(parts: list[str]) -> bool:
     return passed > 0 and failed == 0
 
 
-def _run(instance: "Instance", case: "Case") -> "Observed":
+def _run(instance: "Instance", case: "Case", compiled: bool) -> "Observed":
     from case import Observed
 
     instance.use_pack(case.pack)
-    response = json.loads(instance.call(case.export, json.dumps(case.request)))
-    return Observed(response, instance.stdout.read_text(), instance.stderr.read_text())
+    request = json.dumps(case.request)
+    if case.export == "prime":
+        response = instance.prime(request)
+    else:
+        code = instance.compile(case.request["entry"]) if compiled else b""
+        response = instance.run(request, code)
+    return Observed(
+        json.loads(response), instance.stdout.read_text(), instance.stderr.read_text()
+    )
 
 
 if __name__ == "__main__":

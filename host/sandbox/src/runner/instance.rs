@@ -8,6 +8,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, TypedFun
 use wasmtime::error::Context;
 use wasmtime::{Engine, Result, Store};
 
+use super::compiled::{Code, Compiled, Entry};
 use crate::engine::RESET_PREOPENS;
 use crate::guest::scratch::ScratchDirectory;
 use crate::guest::stdio::Stdio;
@@ -22,6 +23,7 @@ const HOST_CALL_BYTES: usize = 32 << 20;
 pub(super) struct LoadedRuntime {
     engine: Engine,
     template: InstancePre<Guest>,
+    compile: ComponentExportIndex,
     run: ComponentExportIndex,
     prime: ComponentExportIndex,
     reset_preopens: ComponentExportIndex,
@@ -50,6 +52,7 @@ impl LoadedRuntime {
         Ok(LoadedRuntime {
             engine: engine.clone(),
             template: wasi::linker(engine)?.instantiate_pre(component)?,
+            compile: export("compile")?,
             run: export("run")?,
             prime: export("prime")?,
             reset_preopens: export(RESET_PREOPENS)?,
@@ -72,22 +75,58 @@ impl LoadedRuntime {
     }
 
     /// Runs the priming action, and lets the guest forget the folders it saw.
-    pub(super) async fn prime(&self, instance: &mut Instance, request: String) -> Result<()> {
-        let prime = instance.function(&self.prime)?;
-        prime.call_async(&mut instance.store, (request,)).await?;
+    pub(super) async fn prime(&self, instance: &mut Instance, call: Call<'_>) -> Result<()> {
+        self.functions(instance, &self.prime)?.call(&mut instance.store, call).await?;
         let Instance { store, exports, .. } = instance;
         let reset = exports.get_typed_func::<(), ()>(&mut *store, &self.reset_preopens)?;
         reset.call_async(store, ()).await
     }
 
-    /// The function that runs an action.
-    pub(super) fn run(&self, instance: &mut Instance) -> Result<Function> {
-        instance.function(&self.run)
+    /// What runs an action.
+    pub(super) fn run(&self, instance: &mut Instance) -> Result<Functions> {
+        self.functions(instance, &self.run)
+    }
+
+    fn functions(&self, instance: &mut Instance, run: &ComponentExportIndex) -> Result<Functions> {
+        let Instance { store, exports, .. } = instance;
+        let compile = exports.get_typed_func(&mut *store, self.compile)?;
+        Ok(Functions { compile, run: exports.get_typed_func(store, run)? })
     }
 }
 
-/// From a request to a response, both JSON.
-pub(super) type Function = TypedFunc<(String,), (String,)>;
+/// What a guest is asked to run.
+pub(super) struct Call<'a> {
+    pub(super) entry: Entry,
+    /// JSON (`sdk/contract`).
+    pub(super) request: String,
+    pub(super) compiled: &'a Compiled,
+}
+
+/// The functions of a guest that running an action takes.
+pub(super) struct Functions {
+    /// From the file of an entry to its code.
+    compile: TypedFunc<(String,), (Vec<u8>,)>,
+    /// From a request and the entry's code to a response.
+    run: TypedFunc<(String, Code), (String,)>,
+}
+
+impl Functions {
+    /// Runs an action; the response is JSON. Code of a file that is run for the first time
+    /// is kept for the next.
+    pub(super) async fn call(&self, store: &mut Store<Guest>, call: Call<'_>) -> Result<String> {
+        let Call { entry, request, compiled } = call;
+        let code = if let Some(code) = compiled.get(&entry) {
+            code
+        } else {
+            let (code,) = self.compile.call_async(&mut *store, (entry.2.clone(),)).await?;
+            let code = Code::from(code);
+            compiled.keep(entry, &code);
+            code
+        };
+        let (response,) = self.run.call_async(store, (request, code)).await?;
+        Ok(response)
+    }
+}
 
 impl Instance {
     /// Puts a run's folders and limits around a primed instance.
@@ -113,9 +152,5 @@ impl Instance {
             // Many entries take a while, and other runs need this thread.
             let _removed = tokio::task::spawn_blocking(move || drop(scratch)).await;
         }
-    }
-
-    fn function(&mut self, export: &ComponentExportIndex) -> Result<Function> {
-        self.exports.get_typed_func(&mut self.store, export)
     }
 }

@@ -6,6 +6,7 @@
 //! tenant, gives its rights up for good, and only then makes a second thread
 //! and meets guest code.
 
+mod compiled;
 mod instance;
 pub(crate) mod outbox;
 pub(crate) mod output;

@@ -17,7 +17,8 @@ use attune_domain::runner::Runtime;
 use tokio::sync::Notify;
 use wasmtime::Result;
 
-use super::instance::{Instance, LoadedRuntime, View};
+use super::compiled::Compiled;
+use super::instance::{Call, Instance, LoadedRuntime, View};
 use super::ticker::Ticker;
 use super::{PRIME_FILE, PRIME_SCRIPT};
 use crate::envelope;
@@ -30,6 +31,7 @@ pub(super) struct Store {
     runtimes: Vec<(Runtime, LoadedRuntime)>,
     scratch: PathBuf,
     prime_folder: PathBuf,
+    compiled: Rc<Compiled>,
     wanted: usize,
     primed: RefCell<HashMap<Runtime, Vec<Instance>>>,
     running: Cell<usize>,
@@ -52,6 +54,7 @@ impl Store {
             runtimes,
             scratch,
             prime_folder,
+            compiled: Rc::default(),
             wanted: usize::try_from(wanted).unwrap_or(usize::MAX),
             primed: RefCell::default(),
             running: Cell::new(0),
@@ -61,6 +64,10 @@ impl Store {
 
     pub(super) fn runtime(&self, wanted: Runtime) -> Option<&LoadedRuntime> {
         self.runtimes.iter().find(|(runtime, _)| *runtime == wanted).map(|(_, loaded)| loaded)
+    }
+
+    pub(super) fn compiled(&self) -> &Rc<Compiled> {
+        &self.compiled
     }
 
     pub(super) fn scratch(&self) -> &Path {
@@ -81,7 +88,7 @@ impl Store {
         loop {
             match self.lacking() {
                 Some((runtime, loaded)) if self.running.get() == 0 => {
-                    match self.while_idle(self.prime(loaded, ticker)).await {
+                    match self.while_idle(self.prime(runtime, loaded, ticker)).await {
                         Ok(instance) => {
                             self.primed.borrow_mut().entry(runtime).or_default().push(instance);
                         }
@@ -121,12 +128,19 @@ impl Store {
         found.map(|(runtime, loaded)| (*runtime, loaded))
     }
 
-    async fn prime(&self, loaded: &LoadedRuntime, ticker: &Ticker) -> Result<Instance> {
+    async fn prime(
+        &self,
+        runtime: Runtime,
+        loaded: &LoadedRuntime,
+        ticker: &Ticker,
+    ) -> Result<Instance> {
         let _ticking = ticker.tick_while();
         let limits = Limits { fuel: PRIME_FUEL, ..Limits::default() };
         let view = View { pack: &self.prime_folder, limits: &limits };
         let mut instance = loaded.instantiate(view, &self.scratch).await?;
-        loaded.prime(&mut instance, envelope::prime_request()).await?;
+        let entry = (runtime, self.prime_folder.clone(), PRIME_FILE.to_owned());
+        let request = envelope::prime_request();
+        loaded.prime(&mut instance, Call { entry, request, compiled: &self.compiled }).await?;
         Ok(instance)
     }
 }

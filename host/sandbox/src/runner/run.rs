@@ -1,5 +1,7 @@
 //! One run, from an instance to its report.
 
+use std::rc::Rc;
+
 use attune_domain::limits::Limits;
 use attune_domain::runner::{LimitHit, Usage};
 use bytes::Bytes;
@@ -8,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::{Error, Trap};
 use wasmtime_wasi::I32Exit;
 
-use super::instance::{Function, Instance};
+use super::compiled::Compiled;
+use super::instance::{Call, Functions, Instance};
 use super::outbox::Outbox;
 use super::output::{Output, OverLimit, Totals};
 use super::turns::Turn;
@@ -31,29 +34,32 @@ pub(super) struct Connection {
     pub(super) output: Output,
     pub(super) stop: CancellationToken,
     pub(super) outbox: Outbox,
+    pub(super) compiled: Rc<Compiled>,
 }
 
 /// Runs the guest to its end; gives its response too, if there is one. The error is that the
 /// server is gone.
 pub(super) async fn run(
     instance: &mut Instance,
-    function: Function,
+    functions: Functions,
     run: Run,
     connection: Connection,
     turn: Turn,
 ) -> std::io::Result<(Report, String)> {
-    let Connection { stdin, output, stop, outbox } = connection;
+    let Connection { stdin, output, stop, outbox, compiled } = connection;
     instance.store.data().stdio.connect(stdin, output.clone());
     // The server must know before the guest can take this process down.
     outbox.send(&FromRunner::Started { run: run.id }, &[]).await?;
     let started = Instant::now();
-    let guest = turn.drive(function.call_async(&mut instance.store, (run.request,)));
+    let entry = (run.runtime, run.pack_folder, run.entry);
+    let call = Call { entry, request: run.request, compiled: &compiled };
+    let guest = turn.drive(functions.call(&mut instance.store, call));
     let happened = tokio::select! {
         biased;
         () = stop.cancelled() => Happened::Stopped,
         () = tokio::time::sleep(run.limits.wall()) => Happened::Deadline,
         answer = guest => match answer {
-            Ok((response,)) => Happened::Answered(response),
+            Ok(response) => Happened::Answered(response),
             Err(error) => Happened::Failed(error),
         },
         // Polled whenever the guest has given the thread back.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::error::Context;
 use wasmtime::{Result, bail};
 
-use super::instance::{Function, Instance, View};
+use super::instance::{Functions, Instance, View};
 use super::outbox::Outbox;
 use super::output::Output;
 use super::primed;
@@ -99,7 +99,8 @@ impl Shared {
         self.live.borrow_mut().insert(run.id, live);
         let file_at = run.parameter_file_at.filter(|at| *at <= body.len());
         let parameter_file = file_at.map(|at| body.split_off(at));
-        let connection = Connection { stdin: body, output, stop, outbox: self.outbox.clone() };
+        let (outbox, compiled) = (self.outbox.clone(), self.store.compiled().clone());
+        let connection = Connection { stdin: body, output, stop, outbox, compiled };
         tokio::task::spawn_local(self.clone().run(run, parameter_file, connection));
     }
 
@@ -109,8 +110,8 @@ impl Shared {
         let _ticking = self.ticker.tick_while();
         let id = run.id;
         let (report, response, instance) = match self.prepare(&run, parameter_file).await {
-            Ok((mut instance, function)) => {
-                match run::run(&mut instance, function, run, connection, turn).await {
+            Ok((mut instance, functions)) => {
+                match run::run(&mut instance, functions, run, connection, turn).await {
                     Ok((report, response)) => (report, response, Some(instance)),
                     // The server is gone, and `listen` ends this process.
                     Err(_) => return,
@@ -132,7 +133,7 @@ impl Shared {
         &self,
         run: &Run,
         parameter_file: Option<Bytes>,
-    ) -> Result<(Instance, Function)> {
+    ) -> Result<(Instance, Functions)> {
         let runtime = self.store.runtime(run.runtime).context("this runtime is not installed")?;
         let view = View { pack: &run.pack_folder, limits: &run.limits };
         let mut instance = match self.store.take(run.runtime) {
@@ -145,7 +146,7 @@ impl Shared {
         if let Some(content) = parameter_file {
             instance.give_file(PARAMETER_FILE, &content)?;
         }
-        let function = runtime.run(&mut instance)?;
-        Ok((instance, function))
+        let functions = runtime.run(&mut instance)?;
+        Ok((instance, functions))
     }
 }

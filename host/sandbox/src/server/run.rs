@@ -77,6 +77,7 @@ impl Followed<'_> {
             id: self.run,
             runtime: job.runtime,
             pack_folder: job.pack_folder.clone(),
+            entry: job.entry.file.clone(),
             request: envelope::request(job),
             parameter_file_at: job.parameter_file.as_ref().map(|_| job.stdin.len()),
             limits: job.limits,

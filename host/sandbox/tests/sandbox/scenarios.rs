@@ -17,6 +17,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_stopped_busy_loop_keeps_its_output", stopped_busy_loop),
         trial("a_stopped_sleeper_keeps_its_output", stopped_sleeper),
         trial("two_runs_share_nothing", two_runs_share_nothing),
+        trial("a_script_is_compiled_once", compiled_once),
+        trial("a_warning_of_the_compiler_comes_every_time", warns_every_time),
         trial("entropy_differs_between_runs", entropy_differs),
         trial("a_killed_runner_takes_only_its_own_runs", killed_runner),
         trial("a_tenant_without_a_runner_gets_one_from_idle_tenants", many_tenants),
@@ -67,6 +69,30 @@ os.environ['MARK'] = '1'
     for _ in 0..5 {
         let ran = host.run(host.job("p", script)).await;
         assert_eq!(ran.stdout, "[] False False False\n", "{}", ran.stderr);
+    }
+    Ok(())
+}
+
+async fn compiled_once() -> Result<(), Failed> {
+    let host = Host::with(|settings| settings.runners = 1).await;
+    let long = "    print('never called', 1 + 2, [3, 4])\n".repeat(3000);
+    let script = format!("def never():\n{long}\nprint('done')\n");
+    let mut fuel = Vec::new();
+    for _ in 0..2 {
+        let ran = host.run(host.job("p", &script)).await;
+        assert_eq!(ran.stdout, "done\n", "{}", ran.stderr);
+        fuel.push(ran.report.usage.fuel);
+    }
+    assert!(fuel[1] < fuel[0] / 2, "{fuel:?}");
+    Ok(())
+}
+
+async fn warns_every_time() -> Result<(), Failed> {
+    let host = Host::with(|settings| settings.runners = 1).await;
+    for _ in 0..3 {
+        let ran = host.run(host.job("p", "print('\\d')\n")).await;
+        assert_eq!(ran.stdout, "\\d\n");
+        assert!(ran.stderr.contains("SyntaxWarning"), "{}", ran.stderr);
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ from . import (
     network,
     preload,
     refusals,
+    script,
     snapshot,
     timezones,
 )
@@ -45,11 +46,14 @@ refusals.install()
 class WitWorld(wit_world.WitWorld):
     """The exports of `world script-runtime` in `sdk/wit/world.wit`."""
 
-    def run(self, request: str) -> str:
-        return action.serve(request)
+    def compile(self, entry: str) -> bytes:
+        return script.compiled(f"{action.PACK}/{entry}")
 
-    def prime(self, request: str) -> str:
-        return snapshot.serve_and_forget(request)
+    def run(self, request: str, code: bytes) -> str:
+        return action.serve(request, code)
+
+    def prime(self, request: str, code: bytes) -> str:
+        return snapshot.serve_and_forget(request, code)
 
 
 snapshot.warm_up()

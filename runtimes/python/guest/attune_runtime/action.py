@@ -16,9 +16,9 @@ from .request import Request
 PACK = "/pack"
 
 
-def serve(text: str, pack: str = PACK) -> str:
+def serve(text: str, code: bytes, pack: str = PACK) -> str:
     """Run the action that `text` describes and return the response as JSON."""
-    request = Request.parse(text)
+    request = Request.parse(text, code)
     streams.open_all()
     process.enter(request, pack)
     response = _outcome(request)
@@ -31,7 +31,7 @@ def serve(text: str, pack: str = PACK) -> str:
 def _outcome(request: Request) -> str:
     try:
         if request.function is None:
-            return json.dumps({"exit_code": script.execute(sys.argv[0])})
+            return json.dumps({"exit_code": script.execute(sys.argv[0], request.code)})
         return function.call(sys.argv[0], request)
     except SystemExit as stop:
         code = process.exit_code(stop)

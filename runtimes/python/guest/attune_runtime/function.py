@@ -22,7 +22,7 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 def call(path: str, request: Request) -> str:
     """Call the function that the request names and return the response."""
-    module = script.run_as(MODULE, path)
+    module = script.run_as(MODULE, path, request.code)
     function = getattr(module, str(request.function), None)
     if not callable(function):
         _stop(f"{request.entry} has no function {request.function!r}")

@@ -13,9 +13,11 @@ class Request(NamedTuple):
     env: dict[str, str]
     params: dict[str, Any]
     context: dict[str, Any]
+    # The entry, compiled; empty if it is to be compiled now.
+    code: bytes
 
     @classmethod
-    def parse(cls, text: str) -> "Request":
+    def parse(cls, text: str, code: bytes) -> "Request":
         fields = json.loads(text)
         return cls(
             entry=fields["entry"],
@@ -24,4 +26,5 @@ class Request(NamedTuple):
             env=fields.get("env") or {},
             params=fields.get("params") or {},
             context=fields.get("context") or {},
+            code=code,
         )

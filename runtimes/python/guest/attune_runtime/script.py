@@ -3,23 +3,35 @@
 import builtins
 import importlib.machinery
 import io
+import marshal
 import sys
 import types
+import warnings
 
 from . import process
 
 MODULE = "__main__"
 
 
-def execute(path: str) -> int:
+def execute(path: str, compiled: bytes) -> int:
     """Run the file to its end; the exit code of a normal end is 0."""
-    run_as(MODULE, path)
+    run_as(MODULE, path, compiled)
     return 0
 
 
-def run_as(name: str, path: str) -> types.ModuleType:
+def compiled(path: str) -> bytes:
+    """The code of a file for `run_as`; empty if compiling it fails, or warns."""
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            code = _compile(path)
+    except Exception:  # The run will raise it where it is reported.
+        return b""
+    return b"" if said else marshal.dumps(code)
+
+
+def run_as(name: str, path: str, compiled: bytes) -> types.ModuleType:
     """Execute a file as the module `name`, which `sys.modules` then holds."""
-    code = compile(_read(path), path, "exec", dont_inherit=True)
+    code = marshal.loads(compiled) if compiled else _compile_or_stop(path)
     module = types.ModuleType(name)
     module.__file__ = path
     module.__loader__ = importlib.machinery.SourceFileLoader(name, path)
@@ -29,11 +41,16 @@ def run_as(name: str, path: str) -> types.ModuleType:
     return module
 
 
-def _read(path: str) -> bytes:
-    """The source as bytes, so that `compile` sees its encoding declaration."""
+def _compile(path: str) -> types.CodeType:
+    with io.FileIO(path) as file:  # Unbuffered: it is read at once.
+        source = file.readall()
+    # Bytes, so that `compile` sees their encoding declaration.
+    return compile(source, path, "exec", dont_inherit=True)
+
+
+def _compile_or_stop(path: str) -> types.CodeType:
     try:
-        with io.FileIO(path) as file:  # Unbuffered: it is read at once.
-            return file.readall()
+        return _compile(path)
     except OSError as error:
         print(f"python: can't open file {path!r}: {error}", file=sys.stderr)
         raise SystemExit(process.EXIT_CANNOT_OPEN) from None

@@ -17,7 +17,7 @@ import tempfile
 import uuid
 import weakref
 
-from . import action, heap, immortal, streams
+from . import action, heap, immortal, script, streams
 
 _WARM_UP_PASSES = 8
 _WARM_UP_REQUESTS = (
@@ -30,10 +30,10 @@ _WARM_UP_REQUESTS = (
 _kept: list[object] = []
 
 
-def serve_and_forget(request: str, pack: str = action.PACK) -> str:
+def serve_and_forget(request: str, code: bytes, pack: str = action.PACK) -> str:
     """Run an action, then undo what it leaves behind in the interpreter."""
     known = len(sys.modules)
-    response = contextvars.copy_context().run(action.serve, request, pack)
+    response = contextvars.copy_context().run(action.serve, request, code, pack)
     # New modules stand at the end. To copy the table and put it back would write to every
     # module in it, and so double the price of a prime.
     while len(sys.modules) > known:
@@ -64,7 +64,8 @@ def warm_up() -> None:
     os.environ.clear()
     for _ in range(_WARM_UP_PASSES):
         for request in _WARM_UP_REQUESTS:
-            serve_and_forget(json.dumps(request), pack)
+            code = script.compiled(f"{pack}/{request['entry']}")
+            serve_and_forget(json.dumps(request), code, pack)
 
 
 def seal() -> None:
