@@ -69,9 +69,7 @@ def _run(instance: "Instance", case: "Case", compiled: bool) -> "Observed":
     else:
         code = instance.compile(case.request["entry"]) if compiled else b""
         response = instance.run(request, code)
-    return Observed(
-        json.loads(response), instance.stdout.read_text(), instance.stderr.read_text()
-    )
+    return Observed(json.loads(response), instance.stdout.read_text(), instance.stderr.read_text())
 
 
 if __name__ == "__main__":
