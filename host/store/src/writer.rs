@@ -43,7 +43,7 @@ impl Writer {
     /// Starts the task.
     pub(crate) fn start(connection: Connection, options: SqliteConnectOptions) -> Writer {
         let (messages, inbox) = mpsc::channel(QUEUE);
-        tokio::spawn(Desk { connection, options }.work(inbox));
+        tokio::spawn(Desk { connection, options, begun: false }.work(inbox));
         Writer { messages }
     }
 
@@ -161,6 +161,9 @@ where
 struct Desk {
     connection: Connection,
     options: SqliteConnectOptions,
+    /// Whether a transaction has been opened for the jobs to come. It holds no lock before
+    /// its first statement, and the jobs need not wait for it.
+    begun: bool,
 }
 
 impl Desk {
@@ -181,6 +184,8 @@ impl Desk {
             }
             if !jobs.is_empty() {
                 self.commit(jobs).await;
+                // An error is found again, and told, when there is a job.
+                self.begun = self.execute("BEGIN").await.is_ok();
             }
         }
         self.close().await;
@@ -225,10 +230,13 @@ impl Desk {
 
     /// Opens a transaction, on a new connection if the old one is beyond use.
     async fn begin(&mut self) -> StoreResult<()> {
-        let Err(error) = self.execute("BEGIN IMMEDIATE").await else { return Ok(()) };
+        if std::mem::take(&mut self.begun) {
+            return Ok(());
+        }
+        let Err(error) = self.execute("BEGIN").await else { return Ok(()) };
         tracing::warn!(error = %share(&error), "the writing connection failed, opening another");
         self.connection = self.options.connect().await.stored()?;
-        self.execute("BEGIN IMMEDIATE").await
+        self.execute("BEGIN").await
     }
 
     /// Runs one job; what it has to undo when it refuses is undone.
@@ -262,6 +270,9 @@ impl Desk {
     }
 
     async fn close(mut self) {
+        if self.begun {
+            let _ = self.execute("ROLLBACK").await;
+        }
         let _ = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
         if let Err(error) = sqlx::Connection::close(self.connection).await {
             tracing::warn!(%error, "the database was not closed cleanly");
