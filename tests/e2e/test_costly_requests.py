@@ -61,3 +61,9 @@ def test_a_text_to_search_for_has_a_length(admin: Api, path: str, name: str) -> 
     refusal = admin.get(f"/api/v1/{path}", **{name: "x" * 1001})
     assert refusal.status_code == 400
     assert "1000 characters" in refusal.json()["error"]
+
+
+def test_a_body_of_very_many_values(admin: Api) -> None:
+    body = b'{"action_ref": "core.echo", "parameters": {"a": [' + b'{"":0},' * 100_000 + b"0]}}"
+    refusal = admin.http.post("/api/v1/executions/execute", content=body)
+    assert "100000 values" in error(refusal, 422, "VALIDATION_ERROR")

@@ -12,6 +12,7 @@ pub mod entry;
 pub mod execution;
 pub mod id;
 pub mod identity;
+pub mod json_size;
 pub mod limits;
 pub mod notice;
 pub mod pack;

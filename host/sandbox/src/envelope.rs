@@ -1,7 +1,8 @@
 //! The JSON envelopes between host and guest (`sdk/contract`).
 
 use attune_domain::Json;
-use attune_domain::runner::{Job, RunEnd};
+use attune_domain::json_size::has_too_many_values;
+use attune_domain::runner::{Job, LimitHit, RunEnd};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -37,6 +38,9 @@ fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Json>, D
 
 /// How a run ended, by the guest's own words.
 pub(crate) fn end(response: &[u8]) -> RunEnd {
+    if str::from_utf8(response).is_ok_and(|response| has_too_many_values([response])) {
+        return RunEnd::Limit(LimitHit::Output);
+    }
     match serde_json::from_slice(response) {
         Ok(Response { exit_code: Some(code), result: None }) => RunEnd::Exited(code),
         Ok(Response { exit_code: None, result: Some(value) }) => RunEnd::Returned(value),
@@ -53,6 +57,8 @@ mod tests {
         assert_eq!(end(br#"{"exit_code": 3}"#), RunEnd::Exited(3));
         assert_eq!(end(br#"{"result": [1]}"#), RunEnd::Returned(json!([1])));
         assert_eq!(end(br#"{"result": null}"#), RunEnd::Returned(Json::Null));
+        let crowded = format!(r#"{{"result": [{}0]}}"#, "0,".repeat(100_000));
+        assert_eq!(end(crowded.as_bytes()), RunEnd::Limit(LimitHit::Output));
         for nonsense in ["", "{}", "[]", r#"{"exit_code": 1, "result": 2}"#] {
             assert!(matches!(end(nonsense.as_bytes()), RunEnd::Trapped(_)), "{nonsense}");
         }

@@ -1,5 +1,6 @@
 //! JSON bodies: malformed is 400, the wrong shape is 422 and names the field.
 
+use attune_domain::json_size::{MAX_VALUES, has_too_many_values};
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
@@ -66,6 +67,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             |error| refused("", &error),
             |_| Problem::invalid("body", "must be a JSON object"),
         ));
+    }
+    if str::from_utf8(bytes).is_ok_and(|text| has_too_many_values([text])) {
+        return Err(Problem::invalid("body", format!("has more than {MAX_VALUES} values")));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

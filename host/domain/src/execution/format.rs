@@ -2,6 +2,7 @@
 
 use crate::Json;
 use crate::action::OutputFormat;
+use crate::json_size::has_too_many_values;
 
 /// Data that is nested deeper stays text: the result, with this in it, must be readable by
 /// every JSON parser, our own among them, which stops at 128 levels.
@@ -23,6 +24,7 @@ pub(super) fn parse(format: OutputFormat, stdout: &str) -> Option<Parsed> {
         OutputFormat::Text => None,
         OutputFormat::Json => parse_json(stdout),
         OutputFormat::Yaml => parse_yaml(stdout).map(whole),
+        OutputFormat::Jsonl if has_too_many_values(stdout.lines()) => None,
         OutputFormat::Jsonl => {
             let lines = stdout.lines().filter(|line| !line.trim().is_empty());
             let values: Result<Vec<Json>, _> = lines.map(serde_json::from_str).collect();
@@ -42,11 +44,16 @@ fn depth(value: &Json) -> usize {
 
 /// All of stdout, else its last line: scripts often log before they answer.
 fn parse_json(stdout: &str) -> Option<Parsed> {
-    if let Ok(data) = serde_json::from_str(stdout) {
+    if let Some(data) = bounded_json(stdout) {
         return Some(whole(data));
     }
-    let data = serde_json::from_str(stdout.lines().last()?).ok()?;
+    let data = bounded_json(stdout.lines().last()?)?;
     Some(Parsed { data, whole: false })
+}
+
+/// The value of a text, unless it has so many parts that it stays text.
+fn bounded_json(text: &str) -> Option<Json> {
+    if has_too_many_values([text]) { None } else { serde_json::from_str(text).ok() }
 }
 
 fn parse_yaml(stdout: &str) -> Option<Json> {

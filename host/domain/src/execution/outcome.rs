@@ -284,6 +284,20 @@ mod tests {
     }
 
     #[test]
+    fn what_would_fill_memory_stays_text() {
+        let list = format!("[{}\n0]", "{\"\":0},\n".repeat(60_000));
+        for (format, text) in [
+            (OutputFormat::Json, list.clone()),
+            (OutputFormat::Json, format!("log\n{}", list.replace('\n', ""))),
+            (OutputFormat::Jsonl, "{\"\":0}\n".repeat(60_000)),
+        ] {
+            let outcome = run(RunEnd::Exited(0), &text, "", format);
+            assert!(outcome.result.get("data").is_none(), "{format:?}");
+            assert_eq!(outcome.result["stdout"], text.trim(), "{format:?}");
+        }
+    }
+
+    #[test]
     fn the_error_of_a_failure_comes_from_stderr() {
         let short = run(RunEnd::Exited(3), "", "one\ntwo\n", OutputFormat::Text);
         assert_eq!(short.status, ExecutionStatus::Failed);

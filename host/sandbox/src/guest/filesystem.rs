@@ -7,7 +7,7 @@
 //! removing it frees its bytes.
 
 mod passed_on;
-mod writer;
+mod streams;
 
 use std::fs::File;
 use std::sync::Arc;
@@ -15,11 +15,12 @@ use std::sync::Arc;
 use wasmtime::component::{HasData, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    DescriptorFlags, DescriptorType, ErrorCode, HostDescriptor, OpenFlags, PathFlags,
+    DescriptorFlags, DescriptorType, DirectoryEntryStream, ErrorCode, HostDescriptor, OpenFlags,
+    PathFlags,
 };
 use wasmtime_wasi::p2::{DynOutputStream, FsResult};
 
-use self::writer::{BoundedWriter, Position};
+use self::streams::{Position, Writer};
 use super::Guest;
 use super::open_files::OpenFiles;
 use super::quota::Quota;
@@ -158,17 +159,28 @@ impl Guarded<'_> {
         written
     }
 
-    /// Puts the quota in front of a stream that writes `file`.
-    fn bounded(
+    /// The entries of a directory, which the host holds until the listing is closed.
+    async fn list(&mut self, directory: Handle) -> FsResult<Resource<DirectoryEntryStream>> {
+        if !self.quota.open_listing() {
+            return Err(ErrorCode::Quota.into());
+        }
+        let listing = self.files.read_directory(directory).await;
+        if listing.is_err() {
+            self.quota.close_listing();
+        }
+        listing
+    }
+
+    /// Replaces wasmtime-wasi's stream into `file`, which has passed its checks.
+    fn write_by_ourselves(
         &mut self,
-        stream: &Resource<DynOutputStream>,
+        stream: Resource<DynOutputStream>,
         file: Arc<File>,
         position: Position,
-    ) -> FsResult<()> {
-        let slot = self.files.table.get_mut(stream)?;
-        let inner = std::mem::replace(slot, Box::new(writer::Nowhere));
-        *slot = Box::new(BoundedWriter::new(inner, file, position, self.quota.space.clone()));
-        Ok(())
+    ) -> FsResult<Resource<DynOutputStream>> {
+        let writer = Writer::new(file, position, self.quota.space.clone());
+        *self.files.table.get_mut(&stream)? = Box::new(writer);
+        Ok(stream)
     }
 
     fn close(&mut self, handle: Handle) -> wasmtime::Result<()> {

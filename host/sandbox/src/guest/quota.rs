@@ -8,10 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use attune_domain::limits::Limits;
 
+/// Listings of directories that may be open at once: each holds all its entries in the host's
+/// memory, some 3 MB of the fullest scratch directory.
+const LISTINGS: u64 = 16;
+
 /// What one run may still take of its scratch directory.
 pub(super) struct Quota {
     pub(super) space: Space,
     entries: Count,
+    listings: Count,
     used: bool,
 }
 
@@ -20,6 +25,7 @@ impl Quota {
         Quota {
             space: Space::new(limits.scratch_bytes),
             entries: Count { now: 0, limit: limits.scratch_entries },
+            listings: Count { now: 0, limit: LISTINGS },
             used: false,
         }
     }
@@ -38,6 +44,15 @@ impl Quota {
 
     pub(super) fn remove_entry(&mut self) {
         self.entries.remove();
+    }
+
+    /// False if no more listings may be open.
+    pub(super) fn open_listing(&mut self) -> bool {
+        self.listings.add()
+    }
+
+    pub(super) fn close_listing(&mut self) {
+        self.listings.remove();
     }
 
     /// Whether there ever was an entry.

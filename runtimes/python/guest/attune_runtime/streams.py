@@ -1,7 +1,7 @@
 """stdin, stdout and stderr: text over buffers over the three WASI streams.
 
-Output is flushed at the end of each line, so that a line reaches the host as it
-is printed, while the pieces of a line cost no host call each.
+As with `python3 -u`, what is written reaches the host at once, be it text or bytes: an
+action that is cancelled or runs out of time keeps what it has said so far.
 
 They are made anew for every run, as CPython makes them when it starts: the
 priming run may have closed or replaced its own.
@@ -9,6 +9,7 @@ priming run may have closed or replaced its own.
 
 import io
 import sys
+from collections.abc import Buffer
 
 _BUFFER_SIZE = 8192
 
@@ -27,12 +28,21 @@ def close_all() -> None:
     sys.stderr = sys.__stderr__ = None
 
 
+class _Unbuffered(io.BufferedWriter):
+    """Writes at once, and all of it, which a raw file need not do."""
+
+    def write(self, data: Buffer) -> int:
+        written = super().write(data)
+        self.flush()
+        return written
+
+
 def _open(descriptor: int, name: str, mode: str, errors: str) -> io.TextIOWrapper:
     raw = io.FileIO(descriptor, mode, closefd=False)
     raw.name = name
-    buffer = (io.BufferedReader if mode == "r" else io.BufferedWriter)(raw, _BUFFER_SIZE)
-    line_buffering = mode == "w"
-    text = io.TextIOWrapper(buffer, "utf-8", errors, newline="\n", line_buffering=line_buffering)
+    buffer = (io.BufferedReader if mode == "r" else _Unbuffered)(raw, _BUFFER_SIZE)
+    at_once = mode == "w"
+    text = io.TextIOWrapper(buffer, "utf-8", errors, newline="\n", write_through=at_once)
     text.mode = mode
     return text
 

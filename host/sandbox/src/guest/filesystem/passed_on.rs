@@ -9,7 +9,8 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
-use super::{Guarded, Handle, Position};
+use super::streams::{Position, Reader};
+use super::{Guarded, Handle, again};
 
 impl Host for Guarded<'_> {
     fn convert_error_code(&mut self, error: FsError) -> Result<ErrorCode> {
@@ -77,6 +78,17 @@ impl HostDescriptor for Guarded<'_> {
         self.write_at(file, bytes, offset).await
     }
 
+    fn read_via_stream(
+        &mut self,
+        handle: Handle,
+        offset: Filesize,
+    ) -> FsResult<Resource<DynInputStream>> {
+        // Its refusals are wasmtime-wasi's; what it makes is replaced.
+        let stream = self.files.read_via_stream(again(&handle), offset)?;
+        *self.files.table.get_mut(&stream)? = Box::new(Reader::new(self.file(&handle)?, offset));
+        Ok(stream)
+    }
+
     fn write_via_stream(
         &mut self,
         handle: Handle,
@@ -84,15 +96,20 @@ impl HostDescriptor for Guarded<'_> {
     ) -> FsResult<Resource<DynOutputStream>> {
         let file = self.file(&handle)?;
         let stream = self.files.write_via_stream(handle, offset)?;
-        self.bounded(&stream, file, Position::At(offset))?;
-        Ok(stream)
+        self.write_by_ourselves(stream, file, Position::At(offset))
     }
 
     fn append_via_stream(&mut self, handle: Handle) -> FsResult<Resource<DynOutputStream>> {
         let file = self.file(&handle)?;
         let stream = self.files.append_via_stream(handle)?;
-        self.bounded(&stream, file, Position::End)?;
-        Ok(stream)
+        self.write_by_ourselves(stream, file, Position::End)
+    }
+
+    async fn read_directory(
+        &mut self,
+        directory: Handle,
+    ) -> FsResult<Resource<DirectoryEntryStream>> {
+        self.list(directory).await
     }
 
     // Refused.
@@ -171,21 +188,6 @@ impl HostDescriptor for Guarded<'_> {
         self.files.read(file, length, offset).await
     }
 
-    fn read_via_stream(
-        &mut self,
-        file: Handle,
-        offset: Filesize,
-    ) -> FsResult<Resource<DynInputStream>> {
-        self.files.read_via_stream(file, offset)
-    }
-
-    async fn read_directory(
-        &mut self,
-        directory: Handle,
-    ) -> FsResult<Resource<DirectoryEntryStream>> {
-        self.files.read_directory(directory).await
-    }
-
     async fn readlink_at(&mut self, directory: Handle, path: String) -> FsResult<String> {
         self.files.readlink_at(directory, path).await
     }
@@ -230,6 +232,8 @@ impl HostDirectoryEntryStream for Guarded<'_> {
     }
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> Result<()> {
-        HostDirectoryEntryStream::drop(&mut self.files, stream)
+        HostDirectoryEntryStream::drop(&mut self.files, stream)?;
+        self.quota.close_listing();
+        Ok(())
     }
 }
