@@ -48,7 +48,6 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_ftruncate,
     libc::SYS_utimensat,
     libc::SYS_fadvise64,
-    libc::SYS_fcntl,
     // The connection to the server, which is open already.
     libc::SYS_recvfrom,
     libc::SYS_sendto,
@@ -173,6 +172,20 @@ fn allowed() -> Result<BTreeMap<libc::c_long, Vec<Rule>>, seccompiler::BackendEr
     let nothing_new = Condition::new(2, Width::Qword, Compare::Eq, 0)?;
     rules.insert(libc::SYS_prlimit64, vec![Rule::new(vec![itself, nothing_new])?]);
     rules.insert(libc::SYS_ioctl, vec![Rule::new(vec![equals(1, libc::FIONBIO)?])?]);
+    rules.insert(libc::SYS_fcntl, descriptor_commands()?);
+    Ok(rules)
+}
+
+/// What may be done with a descriptor. Not on the list: to name a process that the kernel
+/// is to signal when something happens to it, and which signal; nor to ask for such signals.
+fn descriptor_commands() -> Result<Vec<Rule>, seccompiler::BackendError> {
+    let harmless = [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_DUPFD_CLOEXEC];
+    let mut rules = Vec::new();
+    for command in harmless {
+        rules.push(Rule::new(vec![equals(1, bits(command))?])?);
+    }
+    let no_signals = masked(2, bits(libc::O_ASYNC), 0)?;
+    rules.push(Rule::new(vec![equals(1, bits(libc::F_SETFL))?, no_signals])?);
     Ok(rules)
 }
 

@@ -6,6 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -18,6 +19,10 @@ use crate::prison::{Attempt, World};
 
 /// A descriptor that the parent left open.
 pub(crate) const LEFT_OPEN: i32 = 77;
+
+/// Two of `linux/fcntl.h` that the libc crate has not.
+const F_SETSIG: libc::c_int = 10;
+const DN_CREATE: usize = 4;
 
 /// All must fail.
 pub(crate) const FORBIDDEN: &[(&str, Attempt)] = &[
@@ -103,6 +108,15 @@ pub(crate) const FORBIDDEN: &[(&str, Attempt)] = &[
     ("signal_a_thread_of_the_server", |world| {
         let server = pid(world);
         call(libc::SYS_tgkill, [server, server, 0, 0])
+    }),
+    // The kernel sends a signal for whoever owns a descriptor: three steps, and none is free.
+    ("make_the_server_own_a_descriptor", |world| fcntl(libc::F_SETOWN, pid(world))),
+    ("make_its_signal_a_deadly_one", |_| fcntl(F_SETSIG, libc::SIGKILL as usize)),
+    ("have_signals_sent_for_it", |_| fcntl(libc::F_SETFL, libc::O_ASYNC as usize)),
+    ("have_changes_of_a_folder_signalled", |world| {
+        let folder = File::open(&world.scratch).unwrap();
+        let command = libc::F_NOTIFY as usize;
+        call(libc::SYS_fcntl, [folder.as_raw_fd() as usize, command, DN_CREATE, 0])
     }),
     ("slow_the_server_down", |world| setpriority_process(Some(world.server), 1).is_ok()),
     ("open_the_server_by_pidfd", |world| call(libc::SYS_pidfd_open, [pid(world), 0, 0, 0])),
@@ -190,6 +204,10 @@ pub(crate) const WORKS_OUTSIDE: &[&str] = &[
     "fork",
     "signal_the_server",
     "signal_a_thread_of_the_server",
+    "make_the_server_own_a_descriptor",
+    "make_its_signal_a_deadly_one",
+    "have_signals_sent_for_it",
+    "have_changes_of_a_folder_signalled",
     "slow_the_server_down",
     "open_the_server_by_pidfd",
     "read_proc_environ",
@@ -219,6 +237,9 @@ pub(crate) const ALLOWED: &[(&str, Attempt)] = &[
             && fs::rename(world.scratch.join("file"), folder.join("file")).is_ok()
             && fs::remove_dir_all(folder).is_ok()
     }),
+    ("copy_a_descriptor_that_does_not_block", |_| {
+        fcntl(libc::F_DUPFD_CLOEXEC, 0) && fcntl(libc::F_SETFL, libc::O_NONBLOCK as usize)
+    }),
     ("make_threads", |_| {
         let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(|| 1)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum::<i32>() == 8
@@ -247,6 +268,11 @@ fn pid(world: &World) -> usize {
 /// Whether a system call succeeds.
 fn call(number: libc::c_long, arguments: [usize; 4]) -> bool {
     result(number, arguments) >= 0
+}
+
+/// Whether this can be done with standard input.
+fn fcntl(command: libc::c_int, argument: usize) -> bool {
+    call(libc::SYS_fcntl, [0, command as usize, argument, 0])
 }
 
 /// Whether a system call gets as far as looking at its (wrong) arguments.
