@@ -1,32 +1,22 @@
 //! A runner that serves a tenant: the socket shared by its runs.
 //!
 //! What a bound runner sends is untrusted: its guest may have escaped the
-//! engine. It can lie about its own runs and nothing else; more output than its
-//! window allows, or anything that cannot be decoded, ends it.
+//! engine. It can lie about its own runs and nothing else; more than it may say of
+//! them ([`followers`](super::followers)), or anything that cannot be decoded, ends it.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use attune_domain::id::TenantId;
-use attune_domain::runner::Stream;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
+use super::followers::{Event, Followers};
 use super::process::{Process, Unbound, hostile_codec};
-use crate::protocol::{
-    FromRunner, MAX_FRAME_TO_RUNNER, OUTPUT_WINDOW, Report, RunId, ToRunner, codec, decode, encode,
-};
-
-/// What a runner says about one run. The end of the channel is the end of the runner.
-pub(super) enum Event {
-    Started,
-    Output(Stream, Bytes),
-    Ended(Report, Bytes),
-}
+use crate::protocol::{MAX_FRAME_TO_RUNNER, RunId, ToRunner, codec, decode, encode};
 
 /// One runner of one tenant.
 pub(super) struct Bound {
@@ -45,13 +35,7 @@ pub(super) struct Bound {
 struct Live {
     /// None once it has died.
     process: Option<Process>,
-    runs: HashMap<RunId, Followed>,
-}
-
-struct Followed {
-    events: mpsc::UnboundedSender<Event>,
-    /// Bytes of output it may send before we take some; what bounds the channel.
-    window: usize,
+    runs: Followers,
 }
 
 impl Bound {
@@ -73,7 +57,7 @@ impl Bound {
             idle_since: Mutex::new(tokio::time::Instant::now()),
             outbox,
             next_run: AtomicU64::new(0),
-            live: Mutex::new(Live { process: Some(unbound.process), runs: HashMap::new() }),
+            live: Mutex::new(Live { process: Some(unbound.process), runs: Followers::default() }),
         });
         tokio::spawn(write_all(queue, FramedWrite::new(writer, codec(MAX_FRAME_TO_RUNNER))));
         let listener = bound.clone();
@@ -92,15 +76,13 @@ impl Bound {
     /// A number for a run, and what will be heard of it; none if the runner has died.
     pub(super) fn follow(&self) -> Option<(RunId, mpsc::UnboundedReceiver<Event>)> {
         let run = self.next_run.fetch_add(1, Ordering::Relaxed);
-        let (events, receiver) = mpsc::unbounded_channel();
         let mut live = self.live();
         live.process.as_ref()?;
-        live.runs.insert(run, Followed { events, window: OUTPUT_WINDOW });
-        Some((run, receiver))
+        Some((run, live.runs.add(run)))
     }
 
     pub(super) fn forget(&self, run: RunId) {
-        self.live().runs.remove(&run);
+        self.live().runs.remove(run);
     }
 
     /// Tells the runner something; what a dead one is told is lost.
@@ -110,9 +92,7 @@ impl Bound {
 
     /// Lets the run write so many bytes more.
     pub(super) fn consumed(&self, run: RunId, bytes: usize) {
-        if let Some(followed) = self.live().runs.get_mut(&run) {
-            followed.window += bytes;
-        }
+        self.live().runs.consumed(run, bytes);
         self.send(&ToRunner::Consumed { run, bytes: bytes as u64 }, &[]);
     }
 
@@ -128,38 +108,14 @@ impl Bound {
             let heard = frame
                 .map_err(|error| error.to_string())
                 .and_then(|frame| decode(frame).map_err(|error| error.to_string()))
-                .and_then(|(message, body)| self.hear(message, body));
+                .and_then(|(message, body)| {
+                    self.live().runs.hear(message, body).map_err(|breach| breach.to_string())
+                });
             if let Err(problem) = heard {
                 return problem;
             }
         }
         "it hung up".to_owned()
-    }
-
-    /// Passes a message on; the error is why the runner cannot be trusted any more.
-    fn hear(&self, message: FromRunner, body: Bytes) -> Result<(), String> {
-        let (run, event) = match message {
-            FromRunner::Started { run } => (run, Event::Started),
-            FromRunner::Output { run, stream } => {
-                self.take_window(run, body.len())?;
-                (run, Event::Output(stream, body))
-            }
-            FromRunner::Ended { run, report } => (run, Event::Ended(report, body)),
-            other => return Err(format!("unexpected message: {other:?}")),
-        };
-        // A run that nobody follows any more still ends.
-        if let Some(followed) = self.live().runs.get(&run) {
-            let _nobody_listens = followed.events.send(event);
-        }
-        Ok(())
-    }
-
-    fn take_window(&self, run: RunId, bytes: usize) -> Result<(), String> {
-        let mut live = self.live();
-        let Some(followed) = live.runs.get_mut(&run) else { return Ok(()) };
-        let rest = followed.window.checked_sub(bytes);
-        followed.window = rest.ok_or("more output than was asked for")?;
-        Ok(())
     }
 
     fn bury(&self, reason: &str) {
@@ -169,7 +125,7 @@ impl Bound {
         };
         let Some(process) = process else { return };
         // Whoever had it killed has said why.
-        if !runs.is_empty() && !process.was_killed() {
+        if runs.len() > 0 && !process.was_killed() {
             tracing::warn!(pid = process.id(), tenant = %self.tenant, runs = runs.len(), reason,
                 "a runner died");
         }

@@ -1,10 +1,12 @@
 //! The server's side: runner processes, and which of them gets a run.
 //!
 //! [`process`] starts one and speaks with it until it is bound, [`bound`] is one
-//! that serves a tenant, [`policy`] decides which gets a run, [`pool`] keeps
-//! their number right, [`run`] follows one run.
+//! that serves a tenant, [`followers`] hears what it says of its runs, [`policy`]
+//! decides which gets a run, [`pool`] keeps their number right, [`run`] follows
+//! one run.
 
 pub(crate) mod bound;
+mod followers;
 mod policy;
 pub(crate) mod pool;
 pub(crate) mod process;

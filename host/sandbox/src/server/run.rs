@@ -7,7 +7,8 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::bound::{Bound, Event};
+use super::bound::Bound;
+use super::followers::Event;
 use super::pool::Lease;
 use crate::envelope;
 use crate::protocol::{End, OUTPUT_WINDOW, Report, Run, RunId, ToRunner};
