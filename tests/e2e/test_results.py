@@ -3,6 +3,7 @@
 import pytest
 
 from support.api import Api, Json
+from support.sse import log_events, log_text
 
 
 def say(api: Api, action: str = "say", **parameters: object) -> Json:
@@ -112,6 +113,8 @@ def test_truncation(behaviour: Api, stream: str) -> None:
         assert len(result["stdout"]) < 10_000_200
         notice = "[OUTPUT TRUNCATED: stdout exceeded size limit]"
         assert result["stdout"].endswith(f"\n{notice}")
+    log = log_text(log_events(behaviour, ended["id"], stream))
+    assert log.endswith(f"\n[OUTPUT TRUNCATED: {stream} exceeded size limit]")
 
 
 def test_no_truncation_below_the_cap(behaviour: Api) -> None:

@@ -66,7 +66,7 @@ async fn see_through(
     let report = run(shared, &execution, prepared.job.clone(), place, &output).await;
     tracing::debug!(end = ?report.end, usage = ?report.usage, "run over");
     let stderr_path = format!("/api/v1/executions/{}/logs/stderr/stream", execution.id);
-    let (captured, log) = output.finish(stderr_path).await?;
+    let (captured, log) = output.finish(stderr_path, &report).await?;
     let event = after(&execution, &prepared, &report, &captured);
     end(shared, &execution, event, log).await
 }

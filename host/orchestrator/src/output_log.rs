@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use attune_domain::access::Scope;
 use attune_domain::execution::Execution;
-use attune_domain::execution::outcome::Captured;
+use attune_domain::execution::outcome::{self, Captured};
 use attune_domain::notice::Notice;
-use attune_domain::runner::{OutputSink, Stream};
+use attune_domain::runner::{OutputSink, RunReport, Stream};
 use attune_domain::store::{LogChunk, StoreResult};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Mutex, Notify};
@@ -101,14 +101,15 @@ impl<'a> OutputLog<'a> {
     }
 
     /// The whole output, and the chunks that are not in the store yet: they belong
-    /// into the commit that ends the run.
+    /// into the commit that ends the run. A log that was truncated says so in its last line.
     pub(crate) async fn finish(
         self,
         stderr_path: String,
+        report: &RunReport,
     ) -> StoreResult<(Captured, Vec<LogChunk>)> {
         let mut waiting = self.waiting.into_inner();
         let (all_out, all_err) = (waiting.stdout.length(), waiting.stderr.length());
-        let log = std::mem::take(waiting.unconfirmed());
+        let mut log = std::mem::take(waiting.unconfirmed());
         let confirmed = |stream: Stream, all: u64| {
             let first = log.iter().find(|chunk| chunk.stream == stream);
             stored(self.shared, self.execution, stream, first.map_or(all, |chunk| chunk.offset))
@@ -121,6 +122,11 @@ impl<'a> OutputLog<'a> {
                 Stream::Stderr => stderr.extend_from_slice(&chunk.bytes),
             }
         }
+        let ends = [(Stream::Stdout, all_out), (Stream::Stderr, all_err)];
+        log.extend(ends.into_iter().filter_map(|(stream, offset)| {
+            let bytes = Bytes::from_static(outcome::truncation_notice(report, stream)?.as_bytes());
+            Some(LogChunk { stream, offset, bytes })
+        }));
         Ok((Captured { stdout, stderr, stderr_path }, log))
     }
 

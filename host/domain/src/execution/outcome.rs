@@ -7,15 +7,12 @@ use super::ExecutionStatus;
 use super::format;
 use crate::action::OutputFormat;
 use crate::limits::Limits;
-use crate::runner::{LimitHit, RunEnd, RunReport, Usage};
+use crate::runner::{LimitHit, RunEnd, RunReport, Stream, Usage};
 use crate::schema::Violation;
 use crate::{Json, JsonObject};
 
 /// stderr of up to so many lines is the error text; of more, the last line is.
 const ERROR_LINES: usize = 5;
-
-/// Appended to a truncated stdout.
-const TRUNCATED: &str = "\n[OUTPUT TRUNCATED: stdout exceeded size limit]";
 
 /// How an execution ends.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,10 +155,23 @@ fn put_stdout(result: &mut JsonObject, report: &RunReport, format: OutputFormat,
         result.insert("data".into(), parsed.data);
         keep = !parsed.whole;
     }
-    let truncated = report.stdout_dropped > 0;
-    if keep || truncated {
-        let notice = if truncated { TRUNCATED } else { "" };
+    let notice = truncation_notice(report, Stream::Stdout);
+    if keep || notice.is_some() {
+        let notice = notice.unwrap_or_default();
         result.insert("stdout".into(), format!("{stdout}{notice}").into());
+    }
+}
+
+/// The line that ends a truncated stream; none if all of it was kept.
+pub fn truncation_notice(report: &RunReport, stream: Stream) -> Option<&'static str> {
+    match stream {
+        Stream::Stdout if report.stdout_dropped > 0 => {
+            Some("\n[OUTPUT TRUNCATED: stdout exceeded size limit]")
+        }
+        Stream::Stderr if report.stderr_dropped > 0 => {
+            Some("\n[OUTPUT TRUNCATED: stderr exceeded size limit]")
+        }
+        _ => None,
     }
 }
 
