@@ -122,7 +122,10 @@ async fn finish_work(orchestrator: &Orchestrator, sandbox: &Sandbox) {
         tracing::warn!(still_running, "the time to finish is over: stopping what still runs");
     }
     sandbox.shutdown().await;
-    orchestrator.settle().await;
+    let unsettled = orchestrator.settle().await;
+    if unsettled > 0 {
+        tracing::warn!(unsettled, "the database takes no ends of runs: the next start settles them");
+    }
 }
 
 async fn start_catalog(
@@ -146,7 +149,6 @@ async fn start_catalog(
 
 async fn start_sandbox(config: &Config, data: &DataDir) -> anyhow::Result<Arc<Sandbox>> {
     let settings = attune_sandbox::Settings {
-        program: std::env::current_exe().context("the path of this program is not known")?,
         args: vec!["runner".into()],
         runtimes: vec![RuntimeImage {
             runtime: Runtime::Python,
@@ -165,6 +167,7 @@ async fn start_sandbox(config: &Config, data: &DataDir) -> anyhow::Result<Arc<Sa
             Confinement::BestEffort => attune_sandbox::Confinement::BestEffort,
         },
         idle_retire: Duration::from_mins(1),
+        start_patience: Duration::from_secs(30),
     };
     Sandbox::start(settings).await.context("the sandbox cannot be started")
 }

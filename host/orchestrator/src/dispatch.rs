@@ -46,22 +46,25 @@ async fn empty_queue(shared: &Arc<Shared>) -> StoreResult<()> {
 
 /// Claims one execution for each place and starts them; tells how many there were.
 async fn take(shared: &Arc<Shared>, places: Vec<Place>) -> StoreResult<usize> {
-    let task = {
-        let shared = shared.clone();
-        // A task of its own: the loop may be stopped while this waits, and what was
-        // claimed must be started.
-        tokio::spawn(async move {
-            let wanted = u32::try_from(places.len()).unwrap_or(u32::MAX);
-            let claimed = shared.store.claim(shared.worker, wanted, shared.clock.now()).await?;
-            let taken = claimed.len();
-            if taken == places.len() {
-                shared.wake_queue();
-            }
-            for (execution, place) in claimed.into_iter().zip(places) {
-                attempt::spawn(&shared, execution, None, place);
-            }
-            Ok(taken)
-        })
-    };
+    // A task of its own: the loop may be stopped while this waits, and what was
+    // claimed must be started.
+    let task = shared.attempts.spawn(claim_and_start(shared.clone(), places));
     task.await.unwrap_or(Ok(0))
+}
+
+async fn claim_and_start(shared: Arc<Shared>, places: Vec<Place>) -> StoreResult<usize> {
+    // Looked at from within a task that draining waits for: what is claimed is seen through.
+    if shared.stopping.is_cancelled() {
+        return Ok(0);
+    }
+    let wanted = u32::try_from(places.len()).unwrap_or(u32::MAX);
+    let claimed = shared.store.claim(shared.worker, wanted, shared.clock.now()).await?;
+    let taken = claimed.len();
+    if taken == places.len() {
+        shared.wake_queue();
+    }
+    for (execution, place) in claimed.into_iter().zip(places) {
+        attempt::spawn(&shared, execution, None, place);
+    }
+    Ok(taken)
 }

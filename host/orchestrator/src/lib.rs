@@ -19,6 +19,7 @@ mod submit;
 mod wait;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use attune_domain::clock::Clock;
 use attune_domain::notice::Notice;
@@ -32,6 +33,9 @@ pub use shared::Settings;
 pub use submit::{ExecutionRequest, SubmitError};
 
 use shared::Shared;
+
+/// What runs get to commit their ends, once they were ended.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// Starts, watches and ends executions. Cheap to clone.
 #[derive(Clone)]
@@ -70,18 +74,24 @@ impl Orchestrator {
     /// `Settings::drain` allows; tells how many runs were still going then.
     pub async fn drain(&self) -> usize {
         self.shared.stop_taking_work();
-        let ended = self.shared.attempts.wait();
-        let too_long = self.shared.clock.sleep(self.shared.settings.drain);
-        tokio::select! {
-            () = ended => {}
-            () = too_long => {}
-        }
-        self.shared.attempts.len()
+        self.await_attempts(self.shared.settings.drain).await
     }
 
     /// Waits until every run has its end committed: after [`drain`](Self::drain) and
-    /// the runner's own shutdown, which ends what still runs.
-    pub async fn settle(&self) {
-        self.shared.attempts.wait().await;
+    /// the runner's own shutdown, which ends what still runs. A database that takes no
+    /// ends is not waited for long: the next start settles what is left. Tells how
+    /// many runs that are.
+    pub async fn settle(&self) -> usize {
+        self.await_attempts(SETTLE).await
+    }
+
+    /// Waits until no attempt is left, but not for longer than `at_most`; tells how many are.
+    async fn await_attempts(&self, at_most: Duration) -> usize {
+        let ended = self.shared.attempts.wait();
+        let too_long = self.shared.clock.sleep(at_most);
+        tokio::select! {
+            () = ended => 0,
+            () = too_long => self.shared.attempts.len(),
+        }
     }
 }

@@ -46,7 +46,8 @@ pub(crate) struct Shared {
     pub(crate) worker: WorkerId,
     pub(crate) live: Live,
     pub(crate) notices: broadcast::Sender<Notice>,
-    /// Runs from their claim to their committed end.
+    /// Runs from their claim to their committed end, and what may become one: a request
+    /// that was let in, a look into the queue.
     pub(crate) attempts: TaskTracker,
     /// Cancelled when no more work is to be taken.
     pub(crate) stopping: CancellationToken,

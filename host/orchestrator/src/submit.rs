@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use attune_domain::JsonObject;
-use attune_domain::access::Principal;
+use attune_domain::access::{Principal, Scope};
 use attune_domain::action::RunnableAction;
 use attune_domain::clock::Timestamp;
 use attune_domain::execution::transition::{self, Event, IllegalTransition};
 use attune_domain::execution::{
     Execution, ExecutionStatus, Idempotency, NewExecution, State, outcome,
 };
-use attune_domain::id::WorkerId;
+use attune_domain::id::{IdentityId, WorkerId};
 use attune_domain::runner::Place;
 use attune_domain::schema::Violation;
 use attune_domain::secret_parameters::redacted;
@@ -55,45 +55,52 @@ impl Orchestrator {
         principal: &Principal,
         request: ExecutionRequest,
     ) -> Result<Execution, SubmitError> {
-        let shared = self.shared.clone();
         let (scope, executor) = (principal.scope(), principal.identity());
-        if shared.stopping.is_cancelled() {
-            return Err(SubmitError::Draining);
-        }
+        let task = create(self.shared.clone(), scope, executor, request);
         // A task of its own: a caller that goes away between the commit and the start
         // must not leave an execution that nobody runs.
-        let task = tokio::spawn(async move {
-            let violation = prepare::check_parameters(&request.runnable, request.config.as_ref());
-            let place = match violation {
-                None if !shared.queue_waits() => shared.runner.try_reserve(),
-                _ => None,
-            };
-            let now = shared.clock.now();
-            let state = initial_state(shared.worker, place.is_some(), now);
-            let ExecutionRequest { runnable, config, env_vars, .. } = request;
-            let schema = runnable.action.param_schema.as_ref();
-            let redacted_config = config.as_ref().zip(schema);
-            let new = NewExecution {
-                action: runnable.action.id,
-                action_ref: runnable.action.reference.clone(),
-                redacted_config: redacted_config.and_then(|(sent, schema)| redacted(sent, schema)),
-                config,
-                env_vars,
-                permission_set_refs: request.permission_set_refs,
-                extra: request.extra,
-                executor: Some(executor),
-                state: state.map_err(|error| StoreError::Unavailable(Box::new(error)))?,
-                idempotency: request.idempotency,
-            };
-            match shared.store.submit(scope, new, now).await? {
-                Submitted::New(execution) => {
-                    Ok(go_on(&shared, execution, runnable, place, violation))
-                }
-                Submitted::Repeated(execution) => Ok(execution),
-                Submitted::KeyReused => Err(SubmitError::KeyReused),
-            }
-        });
+        let task = self.shared.attempts.spawn(task);
         task.await.unwrap_or_else(|panic| Err(StoreError::Unavailable(Box::new(panic)).into()))
+    }
+}
+
+async fn create(
+    shared: Arc<Shared>,
+    scope: Scope,
+    executor: IdentityId,
+    request: ExecutionRequest,
+) -> Result<Execution, SubmitError> {
+    // Looked at from within a task that draining waits for: what is let in is seen through.
+    if shared.stopping.is_cancelled() {
+        return Err(SubmitError::Draining);
+    }
+    let violation = prepare::check_parameters(&request.runnable, request.config.as_ref());
+    let place = match violation {
+        None if !shared.queue_waits() => shared.runner.try_reserve(),
+        _ => None,
+    };
+    let now = shared.clock.now();
+    let state = initial_state(shared.worker, place.is_some(), now)
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    let ExecutionRequest { runnable, config, env_vars, .. } = request;
+    let schema = runnable.action.param_schema.as_ref();
+    let redacted_config = config.as_ref().zip(schema);
+    let new = NewExecution {
+        action: runnable.action.id,
+        action_ref: runnable.action.reference.clone(),
+        redacted_config: redacted_config.and_then(|(sent, schema)| redacted(sent, schema)),
+        config,
+        env_vars,
+        permission_set_refs: request.permission_set_refs,
+        extra: request.extra,
+        executor: Some(executor),
+        state,
+        idempotency: request.idempotency,
+    };
+    match shared.store.submit(scope, new, now).await? {
+        Submitted::New(execution) => Ok(go_on(&shared, execution, runnable, place, violation)),
+        Submitted::Repeated(execution) => Ok(execution),
+        Submitted::KeyReused => Err(SubmitError::KeyReused),
     }
 }
 

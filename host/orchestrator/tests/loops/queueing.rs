@@ -1,5 +1,7 @@
 //! Executions that find no free place.
 
+use std::pin::pin;
+
 use attune_domain::execution::ExecutionStatus as S;
 use tokio::sync::oneshot;
 
@@ -32,4 +34,19 @@ async fn a_backlog_larger_than_the_places_empties() {
     for id in ids {
         assert_eq!(world.end_of(id).await.state.status, S::Completed);
     }
+}
+
+#[tokio::test]
+async fn draining_waits_for_a_claim_that_is_under_way() {
+    let world = World::new(1).await;
+    world.runner.next(Script::UntilStopped { stdout: "" });
+    world.submit().await;
+    world.submit().await;
+    let world = world.restarted(1).await;
+    // Now the dispatcher asks the queue.
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
+    }
+    let drain = pin!(world.orchestrator.drain());
+    assert!(futures::poll!(drain).is_pending());
 }

@@ -1,5 +1,6 @@
 //! Ordinary runs, started in the commit that creates them.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use attune_domain::execution::ExecutionStatus as S;
@@ -23,6 +24,7 @@ async fn a_free_place_starts_at_once_and_every_step_is_announced() {
                 return (created, watch);
             }
             world.end_of(created.id).await;
+            world.runner.idle().await;
         }
     })
     .await;
@@ -129,6 +131,21 @@ async fn draining_lets_running_work_end_and_takes_no_more() {
 }
 
 #[tokio::test]
+async fn draining_waits_for_a_request_that_was_let_in() {
+    let world = World::new(1).await;
+    let mut submit = pin!(world.try_submit());
+    assert!(futures::poll!(submit.as_mut()).is_pending());
+    // Now its task has begun.
+    tokio::task::yield_now().await;
+    let mut drain = pin!(world.orchestrator.drain());
+    assert!(futures::poll!(drain.as_mut()).is_pending());
+    let created = submit.await.unwrap();
+    assert_eq!(soon(drain).await, 0);
+    let status = world.status(created.id).await;
+    assert!(matches!(status, S::Requested | S::Completed), "{status:?}");
+}
+
+#[tokio::test]
 async fn a_reused_key_with_another_request_is_refused() {
     let world = World::new(1).await;
     let keyed = |digest: &str| {
@@ -145,4 +162,15 @@ async fn a_reused_key_with_another_request_is_refused() {
     assert_eq!(first.id, again.id);
     let other = world.orchestrator.submit(&world.principal, keyed("b")).await;
     assert!(matches!(other, Err(SubmitError::KeyReused)), "{other:?}");
+}
+
+#[tokio::test]
+async fn an_end_that_cannot_be_committed_does_not_keep_the_server_from_stopping() {
+    let mut world = World::new(1).await;
+    let (_never, released) = oneshot::channel();
+    world.runner.next(Script::UntilReleased(released));
+    world.submit().await;
+    world.next_start().await;
+    assert_eq!(world.as_time_passes(world.orchestrator.drain()).await, 1);
+    assert_eq!(world.as_time_passes(world.orchestrator.settle()).await, 1);
 }

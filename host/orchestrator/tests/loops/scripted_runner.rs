@@ -52,6 +52,13 @@ impl ScriptedRunner {
         (Arc::new(ScriptedRunner { places, scripts: Mutex::default(), started }), jobs)
     }
 
+    /// Returns when a place is free: the dispatcher holds one while it looks for work.
+    pub(crate) async fn idle(&self) {
+        while self.places.available_permits() == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Says what the next run does; runs without a script exit with 0.
     pub(crate) fn next(&self, script: Script) {
         self.scripts.lock().unwrap().push_back(script);

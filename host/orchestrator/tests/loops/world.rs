@@ -133,6 +133,23 @@ impl World {
         self.store.execution(self.scope(), id).await.unwrap().unwrap().state.status
     }
 
+    /// What comes of `wait` when the clock goes on.
+    pub(crate) async fn as_time_passes<T>(&self, wait: impl Future<Output = T>) -> T {
+        let passing = async {
+            loop {
+                self.clock.advance(Duration::from_secs(1));
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(async {
+            tokio::select! {
+                result = wait => result,
+                never = passing => never,
+            }
+        })
+        .await
+    }
+
     /// The job of the run that starts next.
     pub(crate) async fn next_start(&mut self) -> Job {
         soon(self.started.recv()).await.unwrap()
