@@ -124,7 +124,10 @@ async fn finish_work(orchestrator: &Orchestrator, sandbox: &Sandbox) {
     sandbox.shutdown().await;
     let unsettled = orchestrator.settle().await;
     if unsettled > 0 {
-        tracing::warn!(unsettled, "the database takes no ends of runs: the next start settles them");
+        tracing::warn!(
+            unsettled,
+            "the database takes no ends of runs: the next start settles them"
+        );
     }
 }
 

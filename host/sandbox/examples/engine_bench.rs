@@ -44,7 +44,7 @@ async fn measure() {
         folders.path().join("scratch"),
         folders.path().join("packs"),
     );
-    let sandbox = Sandbox::start(settings.expect("this program's path")).await.expect("a sandbox");
+    let sandbox = Sandbox::start(settings).await.expect("a sandbox");
     for _ in 0..WARM_UP {
         run(&sandbox, &pack).await;
     }

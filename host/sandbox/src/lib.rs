@@ -33,7 +33,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use attune_domain::runner::{Job, OutputSink, Place, RunEnd, RunReport, Runner, StopSignal};
+use attune_domain::runner::{Job, Lost, OutputSink, Place, RunEnd, RunReport, Runner, StopSignal};
 use tokio::sync::Semaphore;
 
 pub use confine::{ConfinementReport, Feature, probe_confinement};
@@ -55,6 +55,8 @@ pub enum SandboxError {
     Confinement(String),
     #[error("scratch space cannot be prepared: {0}")]
     Scratch(#[source] io::Error),
+    #[error("no runner can be started: {0}")]
+    NoRunner(String),
     #[error("the sandbox is shut down")]
     Closed,
 }
@@ -76,7 +78,7 @@ impl Sandbox {
         Ok(Arc::new(Sandbox { pool, places: Arc::new(Semaphore::new(places)) }))
     }
 
-    /// Ends all runners. Runs that are still going end as lost; new ones are refused.
+    /// Ends all runners. Runs that are still going, and new ones, end as lost.
     pub async fn shutdown(&self) {
         self.places.close();
         let pool = self.pool.clone();
@@ -116,6 +118,8 @@ impl Runner for Sandbox {
         };
         let report = match lease {
             Ok(lease) => server::run::follow(&lease, &job, output, stop).await,
+            // Another server, or this one after its next start, can still do it.
+            Err(SandboxError::Closed) => server::run::unseen(RunEnd::Lost(Lost::BeforeStart)),
             Err(problem) => server::run::unseen(RunEnd::NotSetUp(problem.to_string())),
         };
         drop(place);

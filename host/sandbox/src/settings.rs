@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 /// The settings of a [`Sandbox`](crate::Sandbox).
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The program that becomes a runner when it is started with `args`: it calls
+    /// With these arguments this same program becomes a runner: it calls
     /// [`runner_main`](crate::runner_main).
-    pub program: PathBuf,
     pub args: Vec<OsString>,
     pub runtimes: Vec<RuntimeImage>,
     /// Compiled code; only this user may write it.
@@ -34,18 +33,19 @@ pub struct Settings {
     pub confinement: Confinement,
     /// How long a runner stays idle before it may make room for another tenant.
     pub idle_retire: Duration,
+    /// How long runs wait for a runner while none can be started.
+    pub start_patience: Duration,
 }
 
 impl Settings {
-    /// Defaults: this program with `runner` as its argument, one runner per core.
+    /// Defaults: `runner` as the argument, one runner per core.
     pub fn new(
         runtimes: Vec<RuntimeImage>,
         cache_dir: PathBuf,
         scratch_dir: PathBuf,
         packs_dir: PathBuf,
-    ) -> std::io::Result<Settings> {
-        Ok(Settings {
-            program: std::env::current_exe()?,
+    ) -> Settings {
+        Settings {
             args: vec!["runner".into()],
             runtimes,
             cache_dir,
@@ -57,7 +57,8 @@ impl Settings {
             primed_per_runner: 4,
             confinement: Confinement::Required,
             idle_retire: Duration::from_mins(1),
-        })
+            start_patience: Duration::from_secs(30),
+        }
     }
 }
 

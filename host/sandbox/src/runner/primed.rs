@@ -93,7 +93,8 @@ impl Store {
                             self.primed.borrow_mut().entry(runtime).or_default().push(instance);
                         }
                         // Runs still work, from fresh instances, and will say what is wrong.
-                        Err(_) => return,
+                        // A full disk may have room again after the next of them.
+                        Err(_) => self.idle.notified().await,
                     }
                     // A run that has arrived meanwhile goes first.
                     tokio::task::yield_now().await;

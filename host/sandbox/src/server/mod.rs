@@ -1,6 +1,6 @@
 //! The server's side: runner processes, and which of them gets a run.
 //!
-//! [`process`] starts one and speaks with it until it is bound, [`bound`] is one
+//! [`starter`] starts one, [`process`] speaks with it until it is bound, [`bound`] is one
 //! that serves a tenant, [`followers`] hears what it says of its runs, [`policy`]
 //! decides which gets a run, [`pool`] keeps their number right, [`run`] follows
 //! one run.
@@ -12,3 +12,4 @@ pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod run;
 mod spawner;
+mod starter;

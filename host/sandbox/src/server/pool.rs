@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use attune_domain::id::TenantId;
-use attune_domain::runner::Runtime;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::bound::Bound;
 use super::policy::{Candidate, Decision, Rules, Situation, decide};
 use super::process::Unbound;
-use super::spawner::Spawner;
+use super::starter::{Failing, Starter};
 use crate::SandboxError;
 use crate::settings::Settings;
 
@@ -27,9 +26,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
 /// All runners.
 pub(crate) struct Pool {
-    settings: Settings,
-    images: Vec<(Runtime, PathBuf)>,
-    spawner: Spawner,
+    settings: Arc<Settings>,
+    starter: Starter,
     state: Mutex<State>,
     /// Something happened that a waiting run should look at.
     changed: Notify,
@@ -45,6 +43,8 @@ struct State {
     binding: Vec<TenantId>,
     /// Counts the runs that were given out: tells which runner is unused for longest.
     clock: u64,
+    /// While no runner can be started.
+    failing: Option<Failing>,
     closed: bool,
 }
 
@@ -52,6 +52,19 @@ struct State {
 pub(crate) struct Lease {
     pub(super) runner: Arc<Bound>,
     pool: Arc<Pool>,
+}
+
+impl State {
+    fn add_spare(&mut self, spare: Unbound) {
+        self.failing = None;
+        if !self.closed {
+            self.spares.push(spare);
+        }
+    }
+
+    fn could_not_start(&mut self, problem: &SandboxError) {
+        self.failing = Some(Failing::again(self.failing.take(), problem, Instant::now()));
+    }
 }
 
 /// What the lock-free part of `lease` has to do.
@@ -65,20 +78,20 @@ enum Next {
 impl Pool {
     /// Compiles what is missing and starts the first spare runner.
     pub(crate) async fn start(settings: Settings) -> Result<Arc<Pool>, SandboxError> {
-        let spawner = Spawner::start().map_err(SandboxError::Start)?;
-        let compiler = Unbound::start(&settings, &spawner).await.map_err(SandboxError::Start)?;
-        let images = compiler.compile(&settings).await?;
+        let settings = Arc::new(settings);
+        let starter = Starter::new(settings.clone()).await?;
         let (changed, bindings_changed) = (Notify::new(), Notify::new());
         let state = Mutex::default();
-        let pool = Pool { settings, images, spawner, state, changed, bindings_changed };
-        let first = pool.start_spare().await?;
+        let pool = Pool { settings, starter, state, changed, bindings_changed };
+        let first = pool.starter.spare().await?;
         pool.state().spares.push(first);
         let pool = Arc::new(pool);
         tokio::spawn(keep_spares(Arc::downgrade(&pool)));
         Ok(pool)
     }
 
-    /// A runner for one run of the tenant; waits while all it may have are full.
+    /// A runner for one run of the tenant; waits while all it may have are full, and for
+    /// `Settings::start_patience` while it has none and none can be started.
     pub(crate) async fn lease(self: &Arc<Self>, tenant: TenantId) -> Result<Lease, SandboxError> {
         let mut attempts = 0;
         loop {
@@ -91,6 +104,7 @@ impl Pool {
                 Next::Wait => changed.await,
                 Next::Bind(spare) => match self.bind(*spare, tenant).await {
                     Ok(runner) => return Ok(Lease { runner, pool: self.clone() }),
+                    Err(SandboxError::Closed) => return Err(SandboxError::Closed),
                     Err(problem) => {
                         tracing::warn!(%problem, "a spare runner could not be bound");
                         attempts += 1;
@@ -132,7 +146,7 @@ impl Pool {
                 Ok(Next::Use(runner))
             }
             Decision::Bind => {
-                let Some(spare) = state.spares.pop() else { return Ok(Next::Wait) };
+                let Some(spare) = state.spares.pop() else { return self.wait(&state, tenant) };
                 state.binding.push(tenant);
                 drop(state);
                 self.announce();
@@ -144,8 +158,17 @@ impl Pool {
                 retired.kill();
                 Ok(Next::Again)
             }
-            Decision::Wait => Ok(Next::Wait),
+            Decision::Wait => self.wait(&state, tenant),
         }
+    }
+
+    /// A run that finds no runner waits, but not for runners that cannot be started.
+    fn wait(&self, state: &State, tenant: TenantId) -> Result<Next, SandboxError> {
+        let has_one = state.bound.iter().any(|runner| runner.tenant == tenant);
+        if let Some(failing) = state.failing.as_ref().filter(|_| !has_one) {
+            failing.give_up(self.settings.start_patience, Instant::now())?;
+        }
+        Ok(Next::Wait)
     }
 
     fn decide(&self, state: &State, tenant: TenantId) -> Decision {
@@ -183,8 +206,20 @@ impl Pool {
         };
         let runner = Bound::new(spare, tenant, died);
         runner.busy.fetch_add(1, Ordering::Relaxed);
-        self.state().bound.push(runner.clone());
+        self.admit(runner.clone())?;
         Ok(runner)
+    }
+
+    /// Adds a runner, unless the pool was closed while it was bound: then nobody else ends it.
+    fn admit(&self, runner: Arc<Bound>) -> Result<(), SandboxError> {
+        let mut state = self.state();
+        if state.closed {
+            drop(state);
+            runner.kill();
+            return Err(SandboxError::Closed);
+        }
+        state.bound.push(runner);
+        Ok(())
     }
 
     /// The folders whose packs a tenant's runs may read; made if they are not there yet.
@@ -197,13 +232,6 @@ impl Pool {
             root.canonicalize()
         });
         roots.collect()
-    }
-
-    async fn start_spare(&self) -> Result<Unbound, SandboxError> {
-        let mut spare =
-            Unbound::start(&self.settings, &self.spawner).await.map_err(SandboxError::Start)?;
-        spare.load(&self.settings, &self.images).await?;
-        Ok(spare)
     }
 
     fn max_bound(&self) -> usize {
@@ -241,18 +269,16 @@ async fn keep_spares(pool: Weak<Pool>) {
             changed.await;
             continue;
         }
-        match pool.start_spare().await {
+        match pool.starter.spare().await {
             Ok(spare) => {
                 backoff = BACKOFF;
-                let mut state = pool.state();
-                if !state.closed {
-                    state.spares.push(spare);
-                }
-                drop(state);
+                pool.state().add_spare(spare);
                 pool.announce();
             }
             Err(problem) => {
                 tracing::error!(%problem, "a runner died at its start; trying again");
+                pool.state().could_not_start(&problem);
+                pool.announce();
                 tokio::time::sleep(backoff).await;
                 backoff = (backoff * 2).min(MAX_BACKOFF);
             }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,9 @@ use crate::settings::Settings;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Compiling a runtime takes 5 to 15 s on two cores; more on a slow machine.
 const COMPILE_PATIENCE: Duration = Duration::from_mins(10);
+/// This program, also after its file was replaced by another version or deleted: runners
+/// speak the protocol of the server that starts them.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 /// A multiple of every page size.
 const PAGE: usize = 64 << 10;
 
@@ -77,8 +81,9 @@ impl Unbound {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let scratch = new_scratch(&settings.scratch_dir)?;
-        let mut command = Command::new(&settings.program);
+        let mut command = Command::new(THIS_PROGRAM);
         command
+            .arg0("attune")
             .args(&settings.args)
             .env_clear()
             .current_dir("/")

@@ -29,38 +29,69 @@ pub(crate) async fn follow(
     let Some((run, events)) = lease.runner.follow() else {
         return lost(Lost::BeforeStart, started_at);
     };
-    let mut followed = Followed { runner: &lease.runner, run, events, ended: false };
+    let mut patience = Patience::new(started_at, job.limits.wall());
+    let mut followed =
+        Followed { runner: &lease.runner, run, events, unacknowledged: 0, ended: false };
     followed.begin(job);
-    let broken = tokio::time::sleep_until(started_at + job.limits.wall() + GRACE);
-    let mut broken = std::pin::pin!(broken);
-    let (mut stopping, mut entered, mut unacknowledged) = (false, Lost::BeforeStart, 0);
-    loop {
+    let (mut stopping, mut entered) = (false, Lost::BeforeStart);
+    while !patience.is_over() {
         tokio::select! {
+            // What was said in time counts, also when it is heard later.
+            biased;
+            () = &mut stop, if !stopping => {
+                stopping = true;
+                lease.runner.send(&ToRunner::Stop { run }, &[]);
+            }
             event = followed.events.recv() => match event {
                 None => return lost(entered, started_at),
                 Some(Event::Started) => entered = Lost::MaybeStarted,
                 Some(Event::Output(stream, bytes)) => {
-                    unacknowledged += bytes.len();
+                    let (length, heard_at) = (bytes.len(), Instant::now());
                     output.write(stream, bytes).await;
-                    if unacknowledged >= ACKNOWLEDGE {
-                        lease.runner.consumed(run, std::mem::take(&mut unacknowledged));
-                    }
+                    patience.excuse(heard_at.elapsed());
+                    patience.hear(length, Instant::now());
+                    followed.consumed(length);
                 }
                 Some(Event::Ended(report, response)) => {
                     followed.ended = true;
                     return ended(report, &response);
                 }
             },
-            () = &mut stop, if !stopping => {
-                stopping = true;
-                lease.runner.send(&ToRunner::Stop { run }, &[]);
-            }
-            () = &mut broken => {
-                tracing::error!(execution = %job.execution, "a runner did not end a run in time");
-                lease.runner.kill();
-                return lost(entered, started_at);
-            }
+            () = tokio::time::sleep_until(patience.until) => break,
         }
+    }
+    tracing::error!(execution = %job.execution, "a runner did not end a run in time");
+    lease.runner.kill();
+    lost(entered, started_at)
+}
+
+/// How long a runner may take for a run, and how much of what it says is taken after that.
+struct Patience {
+    until: Instant,
+    late: usize,
+}
+
+impl Patience {
+    fn new(started_at: Instant, wall: Duration) -> Patience {
+        Patience { until: started_at + wall + GRACE, late: 0 }
+    }
+
+    /// Time in which the server did not listen, such as one that waited for the disk.
+    fn excuse(&mut self, deaf: Duration) {
+        self.until += deaf;
+    }
+
+    /// Counts output that is heard only now.
+    fn hear(&mut self, bytes: usize, now: Instant) {
+        if now >= self.until {
+            self.late += bytes;
+        }
+    }
+
+    /// One window of output may have been waiting to be heard; a runner that writes more
+    /// than that simply goes on.
+    fn is_over(&self) -> bool {
+        self.late > OUTPUT_WINDOW
     }
 }
 
@@ -69,6 +100,7 @@ struct Followed<'a> {
     runner: &'a Bound,
     run: RunId,
     events: mpsc::UnboundedReceiver<Event>,
+    unacknowledged: usize,
     ended: bool,
 }
 
@@ -85,6 +117,14 @@ impl Followed<'_> {
         };
         let file = job.parameter_file.as_deref().unwrap_or_default();
         self.runner.send(&ToRunner::Run(run), &[&job.stdin, file].concat());
+    }
+
+    /// Lets the run write so many bytes more.
+    fn consumed(&mut self, bytes: usize) {
+        self.unacknowledged += bytes;
+        if self.unacknowledged >= ACKNOWLEDGE {
+            self.runner.consumed(self.run, std::mem::take(&mut self.unacknowledged));
+        }
     }
 }
 
@@ -123,4 +163,31 @@ pub(crate) fn unseen(end: RunEnd) -> RunReport {
 
 fn report(end: RunEnd, usage: Usage) -> RunReport {
     RunReport { end, usage, stdout_dropped: 0, stderr_dropped: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WALL: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn after_its_time_a_runner_is_heard_for_one_window() {
+        let started_at = Instant::now();
+        let mut patience = Patience::new(started_at, WALL);
+        patience.hear(2 * OUTPUT_WINDOW, started_at + WALL);
+        patience.hear(OUTPUT_WINDOW, started_at + WALL + GRACE);
+        assert!(!patience.is_over());
+        patience.hear(1, started_at + WALL + GRACE);
+        assert!(patience.is_over());
+    }
+
+    #[test]
+    fn time_in_which_the_server_did_not_listen_does_not_count() {
+        let started_at = Instant::now();
+        let mut patience = Patience::new(started_at, WALL);
+        patience.excuse(2 * WALL);
+        patience.hear(2 * OUTPUT_WINDOW, started_at + 3 * WALL);
+        assert!(!patience.is_over());
+    }
 }

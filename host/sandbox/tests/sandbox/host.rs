@@ -45,8 +45,7 @@ impl Host {
         let below = |name: &str| folders.path().join(name);
         // Shared by all tests, so that one of them compiles for all.
         let cache = temporary.join("compiled");
-        let mut settings =
-            Settings::new(vec![python()], cache, below("scratch"), below("packs")).unwrap();
+        let mut settings = Settings::new(vec![python()], cache, below("scratch"), below("packs"));
         // The second argument only tells the runners of this host from those of others.
         settings.args = vec![RUNNER.into(), folders.path().into()];
         change(&mut settings);

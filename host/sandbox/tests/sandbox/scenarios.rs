@@ -1,5 +1,9 @@
 //! Walls that take more than one run to see.
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +25,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_warning_of_the_compiler_comes_every_time", warns_every_time),
         trial("entropy_differs_between_runs", entropy_differs),
         trial("a_killed_runner_takes_only_its_own_runs", killed_runner),
+        trial("runs_do_not_wait_for_runners_that_cannot_be_started", no_runner),
+        trial("deleted_code_is_compiled_again", deleted_code),
         trial("a_tenant_without_a_runner_gets_one_from_idle_tenants", many_tenants),
         trial("parameters_come_as_a_file", parameter_file),
         trial("a_slow_server_slows_the_guest", slow_server),
@@ -134,6 +140,49 @@ async fn killed_runner() -> Result<(), Failed> {
     Ok(())
 }
 
+async fn no_runner() -> Result<(), Failed> {
+    let host = Host::with(|settings| settings.start_patience = Duration::ZERO).await;
+    fs::remove_dir_all(host.path("scratch"))?;
+    let ran = host.run(host.job("p", "print('hello')")).await;
+    let RunEnd::NotSetUp(problem) = &ran.report.end else { panic!("{:?}", ran.report) };
+    assert!(problem.contains("no runner can be started"), "{problem}");
+    fs::create_dir(host.path("scratch"))?;
+    // The keeper of spares tries again by itself.
+    let mut ran = host.run(host.job("p", "print('hello')")).await;
+    while let RunEnd::NotSetUp(_) = ran.report.end {
+        ran = host.run(host.job("p", "print('hello')")).await;
+    }
+    assert_eq!(ran.stdout, "hello\n");
+    Ok(())
+}
+
+async fn deleted_code() -> Result<(), Failed> {
+    // Sees to it that there is code to copy.
+    let other = Host::start().await;
+    let own = other.path("compiled");
+    let host = Host::with(|settings| {
+        copy_folder(&settings.cache_dir, &own).unwrap();
+        settings.cache_dir.clone_from(&own);
+    });
+    let host = host.await;
+    fs::remove_dir_all(&own)?;
+    // The first takes the runner that was there, the next ones need another.
+    for tenant in [TenantId(1), TenantId(2)] {
+        let ran = host.run(job(tenant, host.pack(tenant, "p", "print('hello')"))).await;
+        assert_eq!(ran.stdout, "hello\n", "{:?}", ran.report);
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
 async fn many_tenants() -> Result<(), Failed> {
     let host = Host::with(|settings| settings.runners = 1).await;
     let script = "import os\nprint(os.listdir('/tmp'))\n";
@@ -210,22 +259,17 @@ async fn shutdown_ends_runners() -> Result<(), Failed> {
 
 async fn hello_beside_busy_loops() -> Result<(), Failed> {
     let host = Arc::new(Host::start().await);
+    let mut loops = Vec::new();
     for _ in 0..4 {
         let (host, mut busy) = (host.clone(), host.job("busy", BUSY));
         busy.limits.wall_ms = 20_000;
-        tokio::spawn(async move { host.run(busy).await });
+        loops.push(tokio::spawn(async move { host.run(busy).await }));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     let hello = host.job("hello", "print('hello')");
-    let mut times = Vec::new();
     for _ in 0..50 {
-        let started = Instant::now();
-        let ran = host.run(hello.clone()).await;
-        assert_eq!(ran.stdout, "hello\n");
-        times.push(started.elapsed());
+        assert_eq!(host.run(hello.clone()).await.stdout, "hello\n");
     }
-    times.sort();
-    let (median, worst) = (times[25], times[49]);
-    assert!(median < Duration::from_millis(100), "p50 {median:?}, at most {worst:?}");
+    assert!(loops.iter().all(|busy| !busy.is_finished()), "a loop was not interrupted");
     Ok(())
 }
