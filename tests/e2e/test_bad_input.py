@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.api import Api, data, error
+from support.api import Api, Json, data, error
 from support.packs import small_pack, unique
 
 EXECUTE = "/api/v1/executions/execute"
@@ -42,6 +42,22 @@ def test_wrong_types(admin: Api, body: object) -> None:
     response = admin.post(EXECUTE, body)
     assert response.status_code == 422, response.text
     assert response.json()["code"] in ("VALIDATION_ERROR", "UNPROCESSABLE_ENTITY")
+
+
+@pytest.mark.parametrize(
+    ("variables", "field"),
+    [
+        ({"": "x"}, "env_vars"),
+        ({"A=B": "x"}, "env_vars"),
+        ({"A\0B": "x"}, "env_vars"),
+        ({"A": "x\0y"}, "env_vars.A"),
+        ({"A": {"x": 1}}, "env_vars.A"),
+    ],
+)
+def test_impossible_variables(admin: Api, variables: Json, field: str) -> None:
+    response = admin.post(EXECUTE, {"action_ref": "core.echo", "env_vars": variables})
+    error(response, 422, "VALIDATION_ERROR")
+    assert field in response.text
 
 
 def test_an_oversize_body(admin: Api) -> None:

@@ -30,7 +30,7 @@ pub(crate) fn spawn(
     let span = tracing::info_span!("execution", execution = %execution.id);
     let tracker = shared.attempts.clone();
     // Noted before the task runs, so that a cancel that comes at once finds it.
-    shared.live.runs(execution.id);
+    shared.live.runs(execution.tenant, execution.id);
     tracker.spawn(
         async move {
             let id = execution.id;
@@ -67,7 +67,7 @@ async fn see_through(
     tracing::debug!(end = ?report.end, usage = ?report.usage, "run over");
     let stderr_path = format!("/api/v1/executions/{}/logs/stderr/stream", execution.id);
     let (captured, log) = output.finish(stderr_path, &report).await?;
-    let event = after(&execution, &prepared, &report, &captured);
+    let event = after(shared, &execution, &prepared, &report, &captured);
     end(shared, &execution, event, log).await
 }
 
@@ -118,7 +118,7 @@ async fn run(
     place: Place,
     output: &OutputLog<'_>,
 ) -> RunReport {
-    let stop = shared.live.runs(execution.id);
+    let stop = shared.live.runs(execution.tenant, execution.id);
     let stop = Box::pin(async move { stop.cancelled().await });
     let mut sink = output.sink();
     let run = shared.runner.run(place, job, &mut sink, stop);
@@ -130,6 +130,7 @@ async fn run(
 
 /// What the end of a run means for the execution.
 fn after(
+    shared: &Shared,
     execution: &Execution,
     prepared: &Prepared,
     report: &RunReport,
@@ -150,6 +151,7 @@ fn after(
             captured,
             spec.output_format,
             &prepared.job.limits,
+            shared.as_worker(),
         )),
     }
 }

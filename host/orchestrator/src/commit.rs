@@ -45,8 +45,8 @@ pub(crate) async fn step(
             Ok(()) => {
                 let steps = [state.status];
                 let execution = Arc::new(Execution { state: transition.state, ..execution });
-                perform(shared, &execution, &transition.effects);
                 shared.announce(&execution, Some(old_status), &steps);
+                perform(shared, &execution, &transition.effects).await;
                 return Ok(execution);
             }
             Err(StoreError::Conflict) => {
@@ -95,10 +95,10 @@ async fn wait_out(shared: &Shared, error: &StoreError) {
     shared.clock.sleep(RETRY_AFTER).await;
 }
 
-fn perform(shared: &Shared, execution: &Execution, effects: &[Effect]) {
+async fn perform(shared: &Shared, execution: &Execution, effects: &[Effect]) {
     for effect in effects {
         match effect {
-            Effect::StopRun => shared.live.stop(execution.id),
+            Effect::StopRun => shared.live.stop(execution.id).await,
             Effect::WakeQueue => shared.wake_queue(),
         }
     }

@@ -5,54 +5,82 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use attune_domain::execution::Execution;
-use attune_domain::id::ExecutionId;
-use tokio::sync::oneshot;
+use attune_domain::id::{ExecutionId, TenantId};
+use tokio::sync::{RwLock, RwLockReadGuard, oneshot};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Default)]
 pub(crate) struct Live {
     entries: Mutex<HashMap<ExecutionId, Entry>>,
+    /// Read while executions are created started, until their runs are noted here.
+    starts: RwLock<()>,
 }
 
 #[derive(Default)]
 struct Entry {
     /// Set while this process runs the execution.
-    stop: Option<CancellationToken>,
+    run: Option<Run>,
     waiters: Vec<oneshot::Sender<Arc<Execution>>>,
+}
+
+struct Run {
+    tenant: TenantId,
+    stop: CancellationToken,
 }
 
 impl Live {
     /// Notes that this process runs `id`; the token is cancelled when it is to stop.
-    pub(crate) fn runs(&self, id: ExecutionId) -> CancellationToken {
-        self.lock().entry(id).or_default().stop.get_or_insert_default().clone()
+    pub(crate) fn runs(&self, tenant: TenantId, id: ExecutionId) -> CancellationToken {
+        let mut entries = self.lock();
+        let run = &mut entries.entry(id).or_default().run;
+        run.get_or_insert_with(|| Run { tenant, stop: CancellationToken::new() }).stop.clone()
     }
 
-    /// Tells the run of `id` to stop, if it is here.
-    pub(crate) fn stop(&self, id: ExecutionId) {
-        if let Some(stop) = self.lock().get(&id).and_then(|entry| entry.stop.as_ref()) {
-            stop.cancel();
+    /// Held from before an execution is committed as started until [`runs`](Self::runs)
+    /// has noted its id, which the commit gives.
+    pub(crate) async fn starting(&self) -> RwLockReadGuard<'_, ()> {
+        self.starts.read().await
+    }
+
+    /// Tells the run of `id`, which was committed as started, to stop, if it is here.
+    pub(crate) async fn stop(&self, id: ExecutionId) {
+        if !self.stop_noted(id) {
+            // It is over, or its commit is so young that it is not noted yet.
+            drop(self.starts.write().await);
+            self.stop_noted(id);
         }
+    }
+
+    /// Whether the run of `id` was here to be told.
+    fn stop_noted(&self, id: ExecutionId) -> bool {
+        let entries = self.lock();
+        let run = entries.get(&id).and_then(|entry| entry.run.as_ref());
+        run.inspect(|run| run.stop.cancel()).is_some()
     }
 
     /// The run of `id` is over here without being the execution's end.
     pub(crate) fn runs_no_more(&self, id: ExecutionId) {
         let mut entries = self.lock();
         if let Some(entry) = entries.get_mut(&id) {
-            entry.stop = None;
+            entry.run = None;
             if entry.waiters.is_empty() {
                 entries.remove(&id);
             }
         }
     }
 
-    /// A receiver for the end of `id`, and whether `id` runs here now: then it has
-    /// not ended, and nobody needs to look into the store.
-    pub(crate) fn wait(&self, id: ExecutionId) -> (oneshot::Receiver<Arc<Execution>>, bool) {
+    /// A receiver for the end of `id`, and whether `id` runs here now for this tenant:
+    /// then it has not ended, and nobody needs to look into the store.
+    pub(crate) fn wait(
+        &self,
+        tenant: TenantId,
+        id: ExecutionId,
+    ) -> (oneshot::Receiver<Arc<Execution>>, bool) {
         let (sender, receiver) = oneshot::channel();
         let mut entries = self.lock();
         let entry = entries.entry(id).or_default();
         entry.waiters.push(sender);
-        (receiver, entry.stop.is_some())
+        (receiver, entry.run.as_ref().is_some_and(|run| run.tenant == tenant))
     }
 
     /// Forgets waiters of `id` that have gone away.
@@ -60,7 +88,7 @@ impl Live {
         let mut entries = self.lock();
         if let Some(entry) = entries.get_mut(&id) {
             entry.waiters.retain(|waiter| !waiter.is_closed());
-            if entry.waiters.is_empty() && entry.stop.is_none() {
+            if entry.waiters.is_empty() && entry.run.is_none() {
                 entries.remove(&id);
             }
         }
@@ -78,5 +106,43 @@ impl Live {
     fn lock(&self) -> MutexGuard<'_, HashMap<ExecutionId, Entry>> {
         // No code panics while it holds the lock, and the map is whole at every step.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    const TENANT: TenantId = TenantId(1);
+    const ID: ExecutionId = ExecutionId(7);
+
+    #[tokio::test]
+    async fn a_stop_reaches_a_run_whose_start_is_committed_but_not_noted() {
+        let live = Live::default();
+        let starting = live.starting().await;
+        let mut stop = pin!(live.stop(ID));
+        assert!(futures::poll!(stop.as_mut()).is_pending());
+        let stopped = live.runs(TENANT, ID);
+        drop(starting);
+        stop.await;
+        assert!(stopped.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_stop_of_what_is_over_leaves_nothing_behind() {
+        let live = Live::default();
+        live.stop(ID).await;
+        assert!(live.lock().is_empty());
+        assert!(!live.runs(TENANT, ID).is_cancelled());
+    }
+
+    #[test]
+    fn only_its_own_tenant_is_told_that_an_execution_runs_here() {
+        let live = Live::default();
+        live.runs(TENANT, ID);
+        assert!(live.wait(TENANT, ID).1);
+        assert!(!live.wait(TenantId(2), ID).1);
     }
 }

@@ -125,7 +125,11 @@ fn environment(
     let context = execution.config.as_ref().and_then(|config| config.get("context"));
     for (key, value) in context.and_then(Json::as_object).into_iter().flatten() {
         let name = format!("CONTEXT_{}", key.to_uppercase());
-        set(&name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        // No process can have such a variable. The action finds it in its parameters.
+        if !name.contains(['=', '\0']) && !value.contains('\0') {
+            set(&name, &value);
+        }
     }
     env
 }

@@ -34,7 +34,7 @@ async fn settlement(shared: &Shared, execution: &Execution) -> StoreResult<Event
     if state.status == ExecutionStatus::Scheduled {
         return Ok(Event::Released);
     }
-    let abandoned = || outcome::of_lost_worker(state.status, &shared.settings.worker_name);
+    let abandoned = || outcome::of_lost_worker(state.status, shared.as_worker());
     if state.status != ExecutionStatus::Running || !may_rerun(shared, execution).await? {
         return Ok(Event::Ended(abandoned()));
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use attune_domain::clock::Clock;
-use attune_domain::execution::{Execution, ExecutionStatus};
+use attune_domain::execution::{Execution, ExecutionStatus, outcome};
 use attune_domain::id::WorkerId;
 use attune_domain::limits::Limits;
 use attune_domain::notice::{ExecutionNotice, Notice};
@@ -80,6 +80,11 @@ impl Shared {
         self.attempts.close();
     }
 
+    /// This server's worker, as results show it.
+    pub(crate) fn as_worker(&self) -> outcome::Worker<'_> {
+        outcome::Worker { id: self.worker, name: &self.settings.worker_name }
+    }
+
     /// Says that an execution waits in the queue.
     pub(crate) fn wake_queue(&self) {
         self.queue_waits.store(true, Ordering::SeqCst);
@@ -107,9 +112,9 @@ impl Shared {
         steps: &[ExecutionStatus],
     ) {
         for &status in steps {
-            let notice = ExecutionNotice { execution: execution.clone(), status, old_status };
+            let notice = ExecutionNotice::new(execution, status, old_status);
             // An error means that nobody watches.
-            let _ = self.notices.send(Notice::Execution(notice));
+            let _ = self.notices.send(Notice::Execution(Arc::new(notice)));
             old_status = Some(status);
         }
         if execution.state.status.is_terminal() {

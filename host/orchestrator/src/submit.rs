@@ -97,6 +97,8 @@ async fn create(
         state,
         idempotency: request.idempotency,
     };
+    // A cancel may see the commit before the run is noted, and then waits for this.
+    let _starting = if place.is_some() { Some(shared.live.starting().await) } else { None };
     match shared.store.submit(scope, new, now).await? {
         Submitted::New(execution) => Ok(go_on(&shared, execution, runnable, place, violation)),
         Submitted::Repeated(execution) => Ok(execution),

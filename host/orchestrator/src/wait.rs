@@ -20,7 +20,7 @@ impl Orchestrator {
     ) -> StoreResult<Option<Execution>> {
         let shared = &self.shared;
         // Registered before the store is read, so that an end in between is not missed.
-        let (end, runs_here) = shared.live.wait(id);
+        let (end, runs_here) = shared.live.wait(scope.tenant(), id);
         let registration = Registration { orchestrator: self, id, end: Some(end) };
         if !runs_here {
             match shared.store.execution(scope, id).await? {

@@ -1,6 +1,7 @@
 //! What streams tell about executions (contract, operations section 7).
 
-use attune_domain::execution::{Execution, ExecutionStatus, ExecutionSummary};
+use attune_domain::execution::{ExecutionStatus, ExecutionSummary};
+use attune_domain::notice::ExecutionNotice;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -29,28 +30,23 @@ pub(crate) struct ExecutionEvent {
 }
 
 impl ExecutionEvent {
-    /// `status` may be a step before the one that `execution` shows.
-    pub(crate) fn new(
-        execution: &Execution,
-        status: ExecutionStatus,
-        old_status: Option<ExecutionStatus>,
-    ) -> ExecutionEvent {
+    pub(crate) fn new(notice: &ExecutionNotice) -> ExecutionEvent {
         ExecutionEvent {
             entity_type: "execution",
-            entity_id: execution.id.0,
-            id: execution.id.0,
-            action_id: execution.action.map(|id| id.0),
-            action_ref: execution.action_ref.clone(),
-            status: status.as_str(),
-            old_status: old_status.map(ExecutionStatus::as_str),
+            entity_id: notice.execution.0,
+            id: notice.execution.0,
+            action_id: notice.action.map(|id| id.0),
+            action_ref: notice.action_ref.clone(),
+            status: notice.status.as_str(),
+            old_status: notice.old_status.map(ExecutionStatus::as_str),
             enforcement: None,
             rule_ref: None,
             trigger_ref: None,
-            parent: execution.parent.map(|id| id.0),
-            started_at: execution.state.started_at,
+            parent: notice.parent.map(|id| id.0),
+            started_at: notice.started_at,
             workflow_task: None,
-            created: execution.created,
-            updated: execution.state.updated,
+            created: notice.created,
+            updated: notice.updated,
         }
     }
 

@@ -181,7 +181,7 @@ impl Tail {
             match self.notices.recv().await {
                 Ok(Notice::Output { execution, .. }) if execution == self.id => return Ok(()),
                 Ok(Notice::Execution(notice))
-                    if notice.execution.id == self.id && notice.status.is_terminal() =>
+                    if notice.execution == self.id && notice.status.is_terminal() =>
                 {
                     self.ended = true;
                     return Ok(());

@@ -116,22 +116,21 @@ impl Watch {
     fn begin_with(&mut self, execution: &Execution) {
         let status = execution.state.status;
         self.followed = Some(Followed { id: execution.id, version: execution.state.version });
-        self.send(&ExecutionEvent::new(execution, status, None));
+        self.send(&ExecutionEvent::new(&ExecutionNotice::new(execution, status, None)));
         self.over = status.is_terminal();
     }
 
     fn take(&mut self, notice: &ExecutionNotice) {
-        let execution = &notice.execution;
-        if execution.tenant != self.scope.tenant() {
+        if notice.tenant != self.scope.tenant() {
             return;
         }
         if let Some(followed) = &self.followed {
-            if execution.id != followed.id || execution.state.version <= followed.version {
+            if notice.execution != followed.id || notice.version <= followed.version {
                 return;
             }
             self.over = notice.status.is_terminal();
         }
-        self.send(&ExecutionEvent::new(execution, notice.status, notice.old_status));
+        self.send(&ExecutionEvent::new(notice));
     }
 
     /// Notices were missed: tells the state that the store has now.

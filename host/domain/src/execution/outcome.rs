@@ -6,6 +6,7 @@ use serde_json::json;
 use super::ExecutionStatus;
 use super::format;
 use crate::action::OutputFormat;
+use crate::id::WorkerId;
 use crate::limits::Limits;
 use crate::runner::{LimitHit, RunEnd, RunReport, Stream, Usage};
 use crate::schema::Violation;
@@ -27,10 +28,19 @@ impl Outcome {
         let Json::Object(mut result) = self.result else {
             return Outcome { status: ExecutionStatus::Cancelled, result: self.result };
         };
-        result.remove("exit_code");
-        put(&mut result, cancelled());
+        for other_end in ["exit_code", "abandoned_by", "original_status", "worker"] {
+            result.remove(other_end);
+        }
+        put(&mut result, cancelled("Execution cancelled"));
         Outcome { status: ExecutionStatus::Cancelled, result: Json::Object(result) }
     }
+}
+
+/// The worker that a run was lost with, as results show it.
+#[derive(Clone, Copy, Debug)]
+pub struct Worker<'a> {
+    pub id: WorkerId,
+    pub name: &'a str,
 }
 
 /// What the run wrote, as far as it was kept, and where stderr can be read.
@@ -48,6 +58,7 @@ pub fn of_run(
     captured: &Captured,
     format: OutputFormat,
     limits: &Limits,
+    worker: Worker,
 ) -> Outcome {
     let mut result = JsonObject::new();
     let stdout = text(&captured.stdout);
@@ -59,12 +70,17 @@ pub fn of_run(
     }
     put_truncation(&mut result, report);
     result.insert("usage".into(), usage_json(report.usage));
-    let (status, conclusion) = conclusion(&report.end, stderr.trim(), limits);
+    let (status, conclusion) = conclusion(&report.end, stderr.trim(), limits, worker);
     put(&mut result, conclusion);
     Outcome { status, result: Json::Object(result) }
 }
 
-fn conclusion(end: &RunEnd, stderr: &str, limits: &Limits) -> (ExecutionStatus, Json) {
+fn conclusion(
+    end: &RunEnd,
+    stderr: &str,
+    limits: &Limits,
+    worker: Worker,
+) -> (ExecutionStatus, Json) {
     use ExecutionStatus as S;
     match end {
         RunEnd::Exited(0) | RunEnd::Returned(_) => {
@@ -78,10 +94,10 @@ fn conclusion(end: &RunEnd, stderr: &str, limits: &Limits) -> (ExecutionStatus, 
             let error = format!("the sandbox stopped the action: {message}");
             (S::Failed, exited(-1, "trap", &error))
         }
-        RunEnd::Stopped => (S::Cancelled, cancelled()),
+        RunEnd::Stopped => (S::Cancelled, cancelled("Execution cancelled")),
         RunEnd::NotSetUp(problem) => (S::Failed, failure("setup", problem)),
         RunEnd::Lost(_) => {
-            (S::Abandoned, failure("runner_lost", "the runner died while it ran the action"))
+            (S::Abandoned, lost("the runner died while it ran the action", S::Running, worker))
         }
     }
 }
@@ -94,9 +110,20 @@ fn exited(code: i32, reason: &str, error: &str) -> Json {
     json!({"succeeded": false, "error": error, "failure_reason": reason, "exit_code": code})
 }
 
-fn cancelled() -> Json {
-    json!({"succeeded": false, "cancelled": true, "error": "Execution cancelled",
-        "failure_reason": "cancelled"})
+fn cancelled(error: &str) -> Json {
+    json!({"succeeded": false, "cancelled": true, "error": error, "failure_reason": "cancelled"})
+}
+
+/// What the contract names for a dead worker; a runner is a part of one.
+fn lost(error: &str, original_status: ExecutionStatus, worker: Worker) -> Json {
+    json!({
+        "succeeded": false,
+        "error": error,
+        "failure_reason": "runner_lost",
+        "abandoned_by": "execution_timeout_monitor",
+        "original_status": original_status.as_str(),
+        "worker": {"id": worker.id, "name": worker.name, "cordoned": false},
+    })
 }
 
 /// The outcome when the parameters do not fit; no runner was used.
@@ -109,20 +136,15 @@ pub fn of_setup_problem(problem: &str) -> Outcome {
     not_run("setup", problem)
 }
 
+/// The outcome of a cancel that came before the start; no runner was used.
+pub fn of_cancel_before_start() -> Outcome {
+    without_run(ExecutionStatus::Cancelled, cancelled("Execution cancelled before it started"))
+}
+
 /// The outcome of a run whose server was lost when it may have started.
-pub fn of_lost_worker(original_status: ExecutionStatus, worker_name: &str) -> Outcome {
-    Outcome {
-        status: ExecutionStatus::Abandoned,
-        result: json!({
-            "succeeded": false,
-            "error": "the server stopped while the action may have been running",
-            "failure_reason": "runner_lost",
-            "abandoned_by": "execution_timeout_monitor",
-            "original_status": original_status.as_str(),
-            "worker": {"name": worker_name},
-            "usage": usage_json(Usage::default()),
-        }),
-    }
+pub fn of_lost_worker(original_status: ExecutionStatus, worker: Worker) -> Outcome {
+    let error = "the server stopped while the action may have been running";
+    without_run(ExecutionStatus::Abandoned, lost(error, original_status, worker))
 }
 
 /// The outcome of a run that took down as many runners as it may.
@@ -131,9 +153,13 @@ pub fn of_runner_lost_again(starts: u32) -> Outcome {
 }
 
 fn not_run(reason: &str, error: &str) -> Outcome {
-    let result = json!({"succeeded": false, "error": error, "failure_reason": reason,
-        "usage": usage_json(Usage::default())});
-    Outcome { status: ExecutionStatus::Failed, result }
+    without_run(ExecutionStatus::Failed, failure(reason, error))
+}
+
+/// An end of which no runner has told the usage.
+fn without_run(status: ExecutionStatus, mut result: Json) -> Outcome {
+    result["usage"] = usage_json(Usage::default());
+    Outcome { status, result }
 }
 
 /// Invalid UTF-8 is replaced, never fatal.
@@ -244,8 +270,10 @@ mod tests {
         }
     }
 
+    const WORKER: Worker = Worker { id: WorkerId(7), name: "attune-test" };
+
     fn run(end: RunEnd, stdout: &str, stderr: &str, format: OutputFormat) -> Outcome {
-        of_run(&report(end), &captured(stdout, stderr), format, &Limits::default())
+        of_run(&report(end), &captured(stdout, stderr), format, &Limits::default(), WORKER)
     }
 
     #[test]
@@ -345,9 +373,31 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_runner_and_a_lost_worker_are_told_alike() {
+        let runner = run(RunEnd::Lost(Lost::MaybeStarted), "", "", OutputFormat::Text);
+        let worker = of_lost_worker(ExecutionStatus::Running, WORKER);
+        for result in [&runner.result, &worker.result] {
+            assert_eq!(result["abandoned_by"], "execution_timeout_monitor");
+            assert_eq!(result["original_status"], "running");
+            let shown = json!({"id": 7, "name": "attune-test", "cordoned": false});
+            assert_eq!(result["worker"], shown);
+            assert_eq!(result["usage"]["fuel"], 0);
+        }
+    }
+
+    #[test]
+    fn what_was_lost_while_it_was_cancelled_is_not_told_as_abandoned() {
+        let outcome = of_lost_worker(ExecutionStatus::Canceling, WORKER).into_cancelled();
+        assert_eq!(outcome.status, ExecutionStatus::Cancelled);
+        assert_eq!(outcome.result["cancelled"], true);
+        assert!(outcome.result.get("abandoned_by").is_none(), "{}", outcome.result);
+    }
+
+    #[test]
     fn truncation_is_marked() {
         let report = RunReport { stdout_dropped: 12, ..report(RunEnd::Exited(0)) };
-        let outcome = of_run(&report, &captured("abc", ""), OutputFormat::Text, &Limits::default());
+        let captured = captured("abc", "");
+        let outcome = of_run(&report, &captured, OutputFormat::Text, &Limits::default(), WORKER);
         assert_eq!(outcome.result["stdout"], "abc\n[OUTPUT TRUNCATED: stdout exceeded size limit]");
         assert_eq!(outcome.result["stdout_truncated"], true);
         assert_eq!(outcome.result["stdout_bytes_truncated"], 12);
@@ -356,8 +406,8 @@ mod tests {
     #[test]
     fn broken_utf8_is_replaced() {
         let captured = Captured { stdout: vec![b'a', 0xff, b'b'], ..Captured::default() };
-        let outcome =
-            of_run(&report(RunEnd::Exited(0)), &captured, OutputFormat::Text, &Limits::default());
+        let report = report(RunEnd::Exited(0));
+        let outcome = of_run(&report, &captured, OutputFormat::Text, &Limits::default(), WORKER);
         assert_eq!(outcome.result["stdout"], "a\u{fffd}b");
     }
 

@@ -11,9 +11,7 @@
 //! What has not started is cancelled, or refused for its parameters, at once.
 //! A run that was promised to be cancelled ends `cancelled`, however it ended.
 
-use serde_json::json;
-
-use super::outcome::Outcome;
+use super::outcome::{self, Outcome};
 use super::{ExecutionStatus, State};
 use crate::clock::Timestamp;
 use crate::id::WorkerId;
@@ -101,9 +99,7 @@ pub fn apply(state: &State, event: Event, now: Timestamp) -> Result<Transition, 
         }
         (S::Requested | S::Scheduling | S::Scheduled, Event::CancelRequested) => {
             next.status = S::Cancelled;
-            next.result = Some(json!({"succeeded": false, "cancelled": true,
-                "error": "Execution cancelled before it started",
-                "failure_reason": "cancelled"}));
+            next.result = Some(outcome::of_cancel_before_start().result);
         }
         (S::Running, Event::CancelRequested) => {
             next.status = S::Canceling;
@@ -132,6 +128,7 @@ fn back_to_queue(next: &mut State, effects: &mut Vec<Effect>) {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use serde_json::json;
 
     use super::*;
 
@@ -168,6 +165,8 @@ mod tests {
         let state = after(&[Event::Claimed(WORKER), Event::CancelRequested]).unwrap();
         assert_eq!(state.status, ExecutionStatus::Cancelled);
         assert_eq!(state.started_at, None);
+        let result = state.result.unwrap();
+        assert_eq!((&result["cancelled"], &result["usage"]["fuel"]), (&true.into(), &0.into()));
     }
 
     #[test]

@@ -25,7 +25,9 @@ async fn what_may_have_started_is_abandoned() {
     let execution = world.submit().await;
     let ended = world.end_of(execution.id).await;
     assert_eq!(ended.state.status, S::Abandoned);
-    assert_eq!(ended.state.result.unwrap()["failure_reason"], "runner_lost");
+    let result = ended.state.result.unwrap();
+    assert_eq!(result["failure_reason"], "runner_lost");
+    assert_eq!(result["worker"]["name"], "attune-test");
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use attune_domain::access::{Scope, Tenant};
 use attune_domain::execution::ExecutionStatus as S;
+use attune_domain::id::TenantId;
 use attune_orchestrator::SubmitError;
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -61,6 +63,18 @@ async fn the_callers_variables_cannot_replace_the_servers() {
 }
 
 #[tokio::test]
+async fn a_context_that_cannot_be_a_variable_stays_in_the_parameters() {
+    let mut world = World::new(1).await;
+    let context = json!({"a=b": 1, "nul\0": 1, "value": "with\0nul", "region": "north"});
+    let request = world.request(&json!({"n": 1, "context": context}));
+    world.orchestrator.submit(&world.principal, request).await.unwrap();
+    let job = world.next_start().await;
+    let named = job.env.keys().filter(|name| name.starts_with("ATTUNE_CONTEXT_"));
+    assert_eq!(named.collect::<Vec<_>>(), ["ATTUNE_CONTEXT_REGION"]);
+    assert_eq!(job.params["context"], context);
+}
+
+#[tokio::test]
 async fn parameters_that_do_not_fit_end_it_without_a_runner() {
     let mut world = World::new(1).await;
     let request = world.request(&json!({"n": "seven"}));
@@ -103,6 +117,17 @@ async fn waiting_gives_up_when_the_time_is_over() {
     };
     let (seen, ()) = soon(async { tokio::join!(wait, advance) }).await;
     assert_eq!(seen.unwrap().unwrap().state.status, S::Running);
+}
+
+#[tokio::test]
+async fn another_tenant_that_waits_learns_at_once_that_it_has_no_such_execution() {
+    let mut world = World::new(1).await;
+    world.runner.next(Script::UntilStopped { stdout: "" });
+    let execution = world.submit().await;
+    world.next_start().await;
+    let other = Scope::of_tenant(&Tenant { id: TenantId(999), name: String::new() });
+    let wait = world.orchestrator.wait_for_end(other, execution.id, Duration::from_hours(24));
+    assert_eq!(soon(wait).await.unwrap(), None);
 }
 
 #[tokio::test]
