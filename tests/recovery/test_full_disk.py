@@ -11,11 +11,13 @@ import pytest
 
 from support.api import TERMINAL, Api, data, error
 from support.packs import install_behaviour, small_pack, unique
+from support.runs import begun
 from support.server import Server
 from support.wait import wait_until
 
 EXECUTE = "/api/v1/executions/execute"
 SAY = {"action_ref": "behaviour.say", "parameters": {"stdout": "x" * 20_000}}
+SMALL = {"action_ref": "behaviour.say"}
 
 
 # Ordinary users may mount as well, where they are root of a user namespace of their own.
@@ -96,3 +98,23 @@ def test_full_and_free_again(
     assert api.result("behaviour.say", {"stdout": "after"})["stdout"] == "after"
     data(api.upload(small_pack(unique())), 201)
     assert server.stop() == 0
+
+
+@pytest.mark.allow_log("(?i)full|space|storage|disk|the time to finish is over|takes no ends")
+def test_it_does_not_keep_the_server_from_stopping(
+    small_disk: Disk, start_server: Callable[..., Server], signed_in: Callable[[Server], Api]
+) -> None:
+    disk = small_disk.path
+    server = start_server(data_dir=disk / "data", within=small_disk.within, drain_seconds=1)
+    api = signed_in(server)
+    install_behaviour(api)
+    number = begun(api)
+    filler = fill(disk)
+
+    def refused() -> bool:
+        return api.post(EXECUTE, SMALL).status_code == 507
+
+    wait_until(refused, timeout=30, what="a refusal")
+    assert server.stop() == 0
+    filler.unlink()
+    assert signed_in(server.start()).ended(number)["status"] in TERMINAL

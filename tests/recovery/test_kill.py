@@ -24,6 +24,13 @@ def abandoned(execution: Json) -> None:
     assert result["succeeded"] is False
     assert result["failure_reason"] == "runner_lost"
     assert result["error"]
+    assert result["abandoned_by"] == "execution_timeout_monitor"
+    assert result["original_status"] == "running"
+    assert result["worker"] == {
+        "id": execution["worker"],
+        "name": "attune-standalone",
+        "cordoned": False,
+    }
 
 
 def test_what_ran_is_abandoned_and_what_waited_runs(
@@ -40,11 +47,7 @@ def test_what_ran_is_abandoned_and_what_waited_runs(
         assert ended["status"] == "completed"
         assert ended["result"]["stdout"] == str(n)
     for number in running:
-        execution = api.ended(number)
-        abandoned(execution)
-        assert execution["result"]["abandoned_by"] == "execution_timeout_monitor"
-        assert execution["result"]["original_status"] == "running"
-        assert execution["result"]["worker"]["name"] == "attune-standalone"
+        abandoned(api.ended(number))
 
 
 def test_what_may_run_again_does(small_server: Server, signed_in: SignIn) -> None:
