@@ -9,7 +9,7 @@ use attune_domain::execution::outcome::{self, Captured, Outcome};
 use attune_domain::execution::transition::{Event, MAX_STARTS};
 use attune_domain::execution::{Execution, ExecutionStatus};
 use attune_domain::runner::{Job, Lost, Place, RunEnd, RunReport};
-use attune_domain::store::StoreError;
+use attune_domain::store::{LogChunk, StoreError};
 use futures::FutureExt;
 use tracing::Instrument;
 
@@ -33,14 +33,12 @@ pub(crate) fn spawn(
     shared.live.runs(execution.tenant, execution.id);
     tracker.spawn(
         async move {
-            let id = execution.id;
             let attempt = see_through(&shared, execution.clone(), runnable, place);
             match AssertUnwindSafe(attempt).catch_unwind().await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!(%error, "an execution could not be ended"),
                 Err(_) => end_after_panic(&shared, &execution).await,
             }
-            shared.live.runs_no_more(id);
         }
         .instrument(span),
     );
@@ -52,14 +50,40 @@ async fn see_through(
     runnable: Option<RunnableAction>,
     place: Place,
 ) -> Result<(), StepError> {
+    let id = execution.id;
+    let over = until_over(shared, execution, runnable, place).await;
+    // Before the commit: what goes back to the queue may soon run here again.
+    shared.live.runs_no_more(id);
+    match over? {
+        Some(over) => end(shared, &over.execution, over.event, over.log).await,
+        None => Ok(()),
+    }
+}
+
+/// A run that is over, and what that means for its execution.
+struct Over {
+    execution: Execution,
+    event: Event,
+    log: Vec<LogChunk>,
+}
+
+/// The run, or None when it was cancelled before it was started: that was its end.
+async fn until_over(
+    shared: &Shared,
+    execution: Execution,
+    runnable: Option<RunnableAction>,
+    place: Place,
+) -> Result<Option<Over>, StepError> {
     let prepared = match prepared(shared, &execution, runnable).await? {
         Ok(prepared) => prepared,
-        Err(refusal) => return end(shared, &execution, Event::Ended(refusal), Vec::new()).await,
+        Err(refusal) => {
+            let event = Event::Ended(refusal);
+            return Ok(Some(Over { execution, event, log: Vec::new() }));
+        }
     };
     let execution = match started(shared, execution).await {
         Ok(execution) => execution,
-        // Cancelled before it was started: that was its end.
-        Err(StepError::Illegal(_)) => return Ok(()),
+        Err(StepError::Illegal(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
     let output = OutputLog::new(shared, &execution);
@@ -68,7 +92,7 @@ async fn see_through(
     let stderr_path = format!("/api/v1/executions/{}/logs/stderr/stream", execution.id);
     let (captured, log) = output.finish(stderr_path, &report).await?;
     let event = after(shared, &execution, &prepared, &report, &captured);
-    end(shared, &execution, event, log).await
+    Ok(Some(Over { execution, event, log }))
 }
 
 /// An action made ready to run, with what its end has to know.
@@ -162,7 +186,7 @@ async fn end(
     shared: &Shared,
     execution: &Execution,
     event: Event,
-    log: Vec<attune_domain::store::LogChunk>,
+    log: Vec<LogChunk>,
 ) -> Result<(), StepError> {
     let goes_back = matches!(event, Event::Released | Event::Requeued);
     match commit::step_for_sure(shared, execution, event, log).await {
@@ -178,6 +202,7 @@ async fn end(
 
 async fn end_after_panic(shared: &Shared, execution: &Execution) {
     tracing::error!("the server's own code panicked while it ran an execution");
+    shared.live.runs_no_more(execution.id);
     let event = Event::Ended(outcome::of_setup_problem("a fault of the server; see its log"));
     if let Err(error) = end(shared, execution, event, Vec::new()).await {
         tracing::error!(%error, "an execution could not be ended");
