@@ -42,6 +42,14 @@ def test_running_work_finishes(small_server: Server, signed_in: SignIn) -> None:
         assert api.ended(number)["result"]["stdout"] == "later"
 
 
+def test_ctrl_c_lets_running_work_finish(small_server: Server, signed_in: SignIn) -> None:
+    number = begun(signed_in(small_server), seconds=1)
+    small_server.interrupt()
+    assert small_server.wait() == 0
+    ended = signed_in(small_server.start()).execution(number)
+    assert (ended["status"], ended["result"]["stdout"]) == ("completed", "begun\ndone")
+
+
 @pytest.mark.allow_log("the time to finish is over")
 def test_draining_has_an_end(start_server: Callable[..., Server], signed_in: SignIn) -> None:
     server = start_server(drain_seconds=1)

@@ -86,6 +86,10 @@ class Server:
         """SIGTERM: the server drains."""
         self.process.send_signal(signal.SIGTERM)
 
+    def interrupt(self) -> None:
+        """What Ctrl-C does at a terminal: SIGINT to all processes of the server's group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
     def wait(self, timeout: float = 30) -> int:
         return self.process.wait(timeout)
 

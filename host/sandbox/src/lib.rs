@@ -61,6 +61,10 @@ pub enum SandboxError {
     Closed,
 }
 
+/// Runners that may die before they begin with a run, until the run fails.
+const START_ATTEMPTS: usize = 3;
+const NOT_STARTED: RunEnd = RunEnd::Lost(Lost::BeforeStart);
+
 /// Runner processes, and the places for runs in them.
 pub struct Sandbox {
     pool: Arc<Pool>,
@@ -106,24 +110,29 @@ impl Runner for Sandbox {
 
     async fn run(
         &self,
-        place: Place,
+        _place: Place,
         job: Job,
         output: &mut dyn OutputSink,
         mut stop: StopSignal,
     ) -> RunReport {
-        let lease = tokio::select! {
-            biased;
-            () = &mut stop => return server::run::unseen(RunEnd::Stopped),
-            lease = self.pool.lease(job.tenant) => lease,
-        };
-        let report = match lease {
-            Ok(lease) => server::run::follow(&lease, &job, output, stop).await,
-            // Another server, or this one after its next start, can still do it.
-            Err(SandboxError::Closed) => server::run::unseen(RunEnd::Lost(Lost::BeforeStart)),
-            Err(problem) => server::run::unseen(RunEnd::NotSetUp(problem.to_string())),
-        };
-        drop(place);
-        report
+        for _ in 0..START_ATTEMPTS {
+            let lease = tokio::select! {
+                biased;
+                () = &mut stop => return server::run::unseen(RunEnd::Stopped),
+                lease = self.pool.lease(job.tenant) => lease,
+            };
+            let report = match lease {
+                Ok(lease) => server::run::follow(&lease, &job, output, &mut stop).await,
+                // Another server, or this one after its next start, can still do it.
+                Err(SandboxError::Closed) => return server::run::unseen(NOT_STARTED),
+                Err(problem) => return server::run::unseen(RunEnd::NotSetUp(problem.to_string())),
+            };
+            if report.end != NOT_STARTED {
+                return report;
+            }
+        }
+        let problem = "every runner that was to run the action died before it began";
+        server::run::unseen(RunEnd::NotSetUp(problem.to_owned()))
     }
 }
 

@@ -7,6 +7,7 @@
 mod landlock;
 mod probe;
 mod process;
+mod schedule;
 mod seccomp;
 
 pub use probe::{ConfinementReport, Feature, probe_confinement};
@@ -31,7 +32,10 @@ pub(crate) enum ConfineError {
 
 /// What needs no tenant: called before anything else in a runner.
 pub(crate) fn prepare() -> Result<(), ConfineError> {
-    process::prepare()
+    process::prepare()?;
+    schedule::step_back_as_a_group();
+    schedule::take_long_turns();
+    Ok(())
 }
 
 /// Gives up every right but those on `folders`, for good.
@@ -47,7 +51,7 @@ pub(crate) fn enter(folders: &Folders, confinement: Confinement) -> Result<(), C
 
 /// Lowers the priority of the calling thread, when those that must not have it are made.
 pub(crate) fn step_back() -> Result<(), ConfineError> {
-    process::step_back()
+    schedule::step_back()
 }
 
 /// The confinement of a bound runner, around the calling process.

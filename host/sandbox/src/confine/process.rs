@@ -5,7 +5,7 @@ use std::io;
 
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, Signal, set_dumpable_behavior,
-    set_parent_process_death_signal, setpriority_process, setrlimit,
+    set_parent_process_death_signal, setrlimit, setsid,
 };
 
 use super::ConfineError;
@@ -14,24 +14,18 @@ use super::ConfineError;
 const MAX_DESCRIPTORS: u64 = 65_536;
 /// The largest file: above any scratch limit worth setting, below a full disk.
 const MAX_FILE_BYTES: u64 = 4 << 30;
-/// Far behind the server and the epoch's thread, so that busy guests do not slow what wakes
-/// them, limits them and stops them.
-pub(super) const NICENESS: i32 = 10;
 /// The first descriptor that is not one of the standard three.
 const FIRST_INHERITED: u32 = 3;
 
-/// From the first moment: no core dumps, no tracing by other processes of the same
-/// user, no descriptor but the standard three, and no life after the server's.
+/// From the first moment: a session of its own, no core dumps, no tracing by other processes
+/// of the same user, no descriptor but the standard three, and no life after the server's.
 pub(super) fn prepare() -> Result<(), ConfineError> {
+    // Ctrl-C at the server's terminal lets the server drain, and must not end its runners.
+    setsid().map_err(named("leave the server's session"))?;
     close_inherited().map_err(named("close inherited descriptors"))?;
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(named("die with the server"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(named("forbid dumps"))?;
     limit(Resource::Core, 0)
-}
-
-/// Lowers the priority of the calling thread, which is to run guests.
-pub(super) fn step_back() -> Result<(), ConfineError> {
-    setpriority_process(None, NICENESS).map_err(named("lower the priority"))
 }
 
 /// No limit on address space: wasmtime reserves far more than it uses.

@@ -15,7 +15,7 @@ use seccompiler::{
 };
 
 use super::ConfineError;
-use super::process::NICENESS;
+use super::schedule::NICENESS;
 
 /// Allowed with any arguments.
 const ALLOWED: &[libc::c_long] = &[

@@ -23,7 +23,7 @@ pub(crate) async fn follow(
     lease: &Lease,
     job: &Job,
     output: &mut dyn OutputSink,
-    mut stop: StopSignal,
+    mut stop: &mut StopSignal,
 ) -> RunReport {
     let started_at = Instant::now();
     let Some((run, events)) = lease.runner.follow() else {

@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("entropy_differs_between_runs", entropy_differs),
         trial("a_killed_runner_takes_only_its_own_runs", killed_runner),
         trial("runs_do_not_wait_for_runners_that_cannot_be_started", no_runner),
+        trial("a_run_survives_a_runner_that_dies_before_it_begins", dies_before_it_begins),
         trial("deleted_code_is_compiled_again", deleted_code),
         trial("a_tenant_without_a_runner_gets_one_from_idle_tenants", many_tenants),
         trial("parameters_come_as_a_file", parameter_file),
@@ -156,6 +157,17 @@ async fn no_runner() -> Result<(), Failed> {
     Ok(())
 }
 
+async fn dies_before_it_begins() -> Result<(), Failed> {
+    let host = Host::start().await;
+    // The spare wants to make this folder when it is bound, and gives up.
+    for scratch in fs::read_dir(host.path("scratch"))? {
+        fs::create_dir(scratch?.path().join("prime"))?;
+    }
+    let ran = host.run(host.job("p", "print('hello')")).await;
+    assert_eq!(ran.stdout, "hello\n", "{:?}", ran.report);
+    Ok(())
+}
+
 async fn deleted_code() -> Result<(), Failed> {
     // Sees to it that there is code to copy.
     let other = Host::start().await;
@@ -270,6 +282,8 @@ async fn hello_beside_busy_loops() -> Result<(), Failed> {
     for _ in 0..50 {
         assert_eq!(host.run(hello.clone()).await.stdout, "hello\n");
     }
-    assert!(loops.iter().all(|busy| !busy.is_finished()), "a loop was not interrupted");
+    for busy in loops {
+        assert!(!busy.is_finished(), "hello waited for a loop: {:?}", busy.await?.report);
+    }
     Ok(())
 }
