@@ -123,8 +123,10 @@ impl Runner for Sandbox {
             };
             let report = match lease {
                 Ok(lease) => server::run::follow(&lease, &job, output, &mut stop).await,
-                // Another server, or this one after its next start, can still do it.
-                Err(SandboxError::Closed) => return server::run::unseen(NOT_STARTED),
+                // Another server, or this one later, can still do it.
+                Err(SandboxError::Closed | SandboxError::NoRunner(_)) => {
+                    return server::run::unseen(NOT_STARTED);
+                }
                 Err(problem) => return server::run::unseen(RunEnd::NotSetUp(problem.to_string())),
             };
             if report.end != NOT_STARTED {

@@ -33,7 +33,7 @@ pub struct Settings {
     pub confinement: Confinement,
     /// How long a runner stays idle before it may make room for another tenant.
     pub idle_retire: Duration,
-    /// How long runs wait for a runner while none can be started.
+    /// How long a run waits for a runner while none can be started, before it is given back.
     pub start_patience: Duration,
 }
 

@@ -190,7 +190,7 @@ async fn a_reused_key_with_another_request_is_refused() {
 }
 
 #[tokio::test]
-async fn an_end_that_cannot_be_committed_does_not_keep_the_server_from_stopping() {
+async fn draining_and_settling_have_an_end() {
     let mut world = World::new(1).await;
     let (_never, released) = oneshot::channel();
     world.runner.next(Script::UntilReleased(released));

@@ -32,10 +32,11 @@ pub(crate) enum ConfineError {
 
 /// What needs no tenant: called before anything else in a runner.
 pub(crate) fn prepare() -> Result<(), ConfineError> {
-    process::prepare()?;
+    process::leave_session()?;
+    // Before the process cannot be dumped: then its files below /proc are root's.
     schedule::step_back_as_a_group();
     schedule::take_long_turns();
-    Ok(())
+    process::prepare()
 }
 
 /// Gives up every right but those on `folders`, for good.

@@ -17,11 +17,15 @@ const MAX_FILE_BYTES: u64 = 4 << 30;
 /// The first descriptor that is not one of the standard three.
 const FIRST_INHERITED: u32 = 3;
 
-/// From the first moment: a session of its own, no core dumps, no tracing by other processes
-/// of the same user, no descriptor but the standard three, and no life after the server's.
-pub(super) fn prepare() -> Result<(), ConfineError> {
-    // Ctrl-C at the server's terminal lets the server drain, and must not end its runners.
+/// Ctrl-C at the server's terminal lets the server drain, and must not end its runners.
+pub(super) fn leave_session() -> Result<(), ConfineError> {
     setsid().map_err(named("leave the server's session"))?;
+    Ok(())
+}
+
+/// From the first moment: no core dumps, no tracing by other processes of the same
+/// user, no descriptor but the standard three, and no life after the server's.
+pub(super) fn prepare() -> Result<(), ConfineError> {
     close_inherited().map_err(named("close inherited descriptors"))?;
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(named("die with the server"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(named("forbid dumps"))?;

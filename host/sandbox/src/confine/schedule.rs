@@ -1,7 +1,7 @@
 //! A runner's place in the queue for the processor: behind the server and everybody else.
 
-use std::fs;
 use std::time::Duration;
+use std::{fs, io, thread};
 
 use rustix::process::{getpriority_process, setpriority_process};
 
@@ -16,6 +16,9 @@ const TURN: Duration = Duration::from_millis(20);
 /// The size of `sched_attr` that every kernel knows (`SCHED_ATTR_SIZE_VER0`).
 const ATTRIBUTES_SIZE: u32 = 48;
 const ORDINARY_POLICY: u32 = 0;
+/// The kernel lets one unprivileged process in 100 ms change its group's place.
+const GROUP_PAUSE: Duration = Duration::from_millis(100);
+const GROUP_ATTEMPTS: usize = 10;
 
 /// The process as a whole steps back. Kernels with autogroups share the processor out by
 /// session first, and by niceness only within one, so a runner needs a session of its own.
@@ -24,7 +27,14 @@ const ORDINARY_POLICY: u32 = 0;
 /// the shares of its group change all the time, Linux 6.18 lets nobody else run for up to a
 /// minute.
 pub(super) fn step_back_as_a_group() {
-    let _without_autogroups = fs::write("/proc/self/autogroup", NICENESS.to_string());
+    for _ in 0..GROUP_ATTEMPTS {
+        let stepped_back = fs::write("/proc/self/autogroup", NICENESS.to_string());
+        // Whatever else can be wrong, such as a kernel without autogroups, does not get better.
+        if !stepped_back.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            return;
+        }
+        thread::sleep(GROUP_PAUSE);
+    }
 }
 
 /// The calling thread, which is to run guests, takes long turns; threads that it makes do not.

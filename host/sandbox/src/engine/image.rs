@@ -5,10 +5,10 @@
 //! in a directory that only this user can write, is never taken from a pack,
 //! and is written under another name until it is whole and on the disk.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use wasmtime::component::Component;
@@ -28,6 +28,7 @@ pub(crate) fn find(engine: &Engine, cache: &Path, digest: &str) -> Result<Option
     if !path.exists() {
         return Ok(None);
     }
+    check_owner(&path)?;
     if map(engine, &path).is_err() {
         fs::remove_file(&path)?;
         return Ok(None);
@@ -76,7 +77,8 @@ fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Returns when the content is on the disk.
 fn write_through(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }
@@ -143,7 +145,10 @@ mod tests {
             assert_eq!((find(), path.exists()), (None, false));
         }
         write_whole(&path, &code).unwrap();
-        assert_eq!(find(), Some(path));
+        assert_eq!(find(), Some(path.clone()));
+        // Another's file is not ours to judge, let alone to delete.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
+        assert!(super::find(&engine, cache.path(), "digest").is_err() && path.exists());
     }
 
     #[test]

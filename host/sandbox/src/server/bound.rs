@@ -70,7 +70,7 @@ impl Bound {
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        self.live().process.is_some()
+        self.live().process.as_ref().is_some_and(|process| !process.was_killed())
     }
 
     /// A number for a run, and what will be heard of it; none if the runner has died.

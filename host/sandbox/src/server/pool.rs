@@ -93,12 +93,12 @@ impl Pool {
     /// A runner for one run of the tenant; waits while all it may have are full, and for
     /// `Settings::start_patience` while it has none and none can be started.
     pub(crate) async fn lease(self: &Arc<Self>, tenant: TenantId) -> Result<Lease, SandboxError> {
-        let mut attempts = 0;
+        let (asked_at, mut attempts) = (Instant::now(), 0);
         loop {
             // Listen before looking, so that no change in between is missed.
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            match self.next(tenant)? {
+            match self.next(tenant, asked_at)? {
                 Next::Use(runner) => return Ok(Lease { runner, pool: self.clone() }),
                 Next::Again => {}
                 Next::Wait => changed.await,
@@ -131,7 +131,7 @@ impl Pool {
         self.announce();
     }
 
-    fn next(&self, tenant: TenantId) -> Result<Next, SandboxError> {
+    fn next(&self, tenant: TenantId, asked_at: Instant) -> Result<Next, SandboxError> {
         let mut state = self.state();
         if state.closed {
             return Err(SandboxError::Closed);
@@ -146,7 +146,9 @@ impl Pool {
                 Ok(Next::Use(runner))
             }
             Decision::Bind => {
-                let Some(spare) = state.spares.pop() else { return self.wait(&state, tenant) };
+                let Some(spare) = state.spares.pop() else {
+                    return self.wait(&state, tenant, asked_at);
+                };
                 state.binding.push(tenant);
                 drop(state);
                 self.announce();
@@ -158,15 +160,21 @@ impl Pool {
                 retired.kill();
                 Ok(Next::Again)
             }
-            Decision::Wait => self.wait(&state, tenant),
+            Decision::Wait => self.wait(&state, tenant, asked_at),
         }
     }
 
     /// A run that finds no runner waits, but not for runners that cannot be started.
-    fn wait(&self, state: &State, tenant: TenantId) -> Result<Next, SandboxError> {
-        let has_one = state.bound.iter().any(|runner| runner.tenant == tenant);
+    fn wait(
+        &self,
+        state: &State,
+        tenant: TenantId,
+        asked_at: Instant,
+    ) -> Result<Next, SandboxError> {
+        let has_one = state.bound.iter().any(|runner| runner.tenant == tenant)
+            || state.binding.contains(&tenant);
         if let Some(failing) = state.failing.as_ref().filter(|_| !has_one) {
-            failing.give_up(self.settings.start_patience, Instant::now())?;
+            failing.give_up(self.settings.start_patience, asked_at, Instant::now())?;
         }
         Ok(Next::Wait)
     }
@@ -266,6 +274,7 @@ async fn keep_spares(pool: Weak<Pool>) {
             return;
         }
         if !pool.lacks_spares() {
+            pool.state().failing = None;
             changed.await;
             continue;
         }

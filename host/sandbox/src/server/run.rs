@@ -9,12 +9,11 @@ use tokio::time::Instant;
 
 use super::bound::Bound;
 use super::followers::Event;
+use super::patience::Patience;
 use super::pool::Lease;
 use crate::envelope;
 use crate::protocol::{End, OUTPUT_WINDOW, Report, Run, RunId, ToRunner};
 
-/// A runner enforces the wall clock itself; one that has not by then is broken.
-const GRACE: Duration = Duration::from_secs(5);
 /// Output is acknowledged in portions, so that a short run needs no acknowledgement.
 const ACKNOWLEDGE: usize = OUTPUT_WINDOW / 2;
 
@@ -25,73 +24,36 @@ pub(crate) async fn follow(
     output: &mut dyn OutputSink,
     mut stop: &mut StopSignal,
 ) -> RunReport {
-    let started_at = Instant::now();
     let Some((run, events)) = lease.runner.follow() else {
-        return lost(Lost::BeforeStart, started_at);
+        return unseen(RunEnd::Lost(Lost::BeforeStart));
     };
-    let mut patience = Patience::new(started_at, job.limits.wall());
-    let mut followed =
-        Followed { runner: &lease.runner, run, events, unacknowledged: 0, ended: false };
+    let mut followed = Followed::new(&lease.runner, run, events, job.limits.wall());
     followed.begin(job);
-    let (mut stopping, mut entered) = (false, Lost::BeforeStart);
-    while !patience.is_over() {
+    while !followed.patience.is_over() {
         tokio::select! {
             // What was said in time counts, also when it is heard later.
             biased;
-            () = &mut stop, if !stopping => {
-                stopping = true;
-                lease.runner.send(&ToRunner::Stop { run }, &[]);
+            () = &mut stop, if !followed.stopping => followed.ask_to_stop(),
+            event = followed.events.recv() => {
+                if let Some(report) = followed.hear(event, output).await {
+                    return report;
+                }
             }
-            event = followed.events.recv() => match event {
-                None => return lost(entered, started_at),
-                Some(Event::Started) => entered = Lost::MaybeStarted,
-                Some(Event::Output(stream, bytes)) => {
-                    let (length, heard_at) = (bytes.len(), Instant::now());
-                    output.write(stream, bytes).await;
-                    patience.excuse(heard_at.elapsed());
-                    patience.hear(length, Instant::now());
-                    followed.consumed(length);
+            () = tokio::time::sleep_until(followed.patience.until) => {
+                if !followed.patience.excuse_stall(Instant::now()) {
+                    break;
                 }
-                Some(Event::Ended(report, response)) => {
-                    followed.ended = true;
-                    return ended(report, &response);
-                }
-            },
-            () = tokio::time::sleep_until(patience.until) => break,
+            }
         }
     }
     tracing::error!(execution = %job.execution, "a runner did not end a run in time");
     lease.runner.kill();
-    lost(entered, started_at)
-}
-
-/// How long a runner may take for a run, and how much of what it says is taken after that.
-struct Patience {
-    until: Instant,
-    late: usize,
-}
-
-impl Patience {
-    fn new(started_at: Instant, wall: Duration) -> Patience {
-        Patience { until: started_at + wall + GRACE, late: 0 }
-    }
-
-    /// Time in which the server did not listen, such as one that waited for the disk.
-    fn excuse(&mut self, deaf: Duration) {
-        self.until += deaf;
-    }
-
-    /// Counts output that is heard only now.
-    fn hear(&mut self, bytes: usize, now: Instant) {
-        if now >= self.until {
-            self.late += bytes;
+    loop {
+        // It is certain to hang up, and may have said more before.
+        let event = followed.events.recv().await;
+        if let Some(report) = followed.hear(event, output).await {
+            return report;
         }
-    }
-
-    /// One window of output may have been waiting to be heard; a runner that writes more
-    /// than that simply goes on.
-    fn is_over(&self) -> bool {
-        self.late > OUTPUT_WINDOW
     }
 }
 
@@ -100,11 +62,35 @@ struct Followed<'a> {
     runner: &'a Bound,
     run: RunId,
     events: mpsc::UnboundedReceiver<Event>,
+    started_at: Instant,
+    patience: Patience,
     unacknowledged: usize,
+    stopping: bool,
+    entered: Lost,
     ended: bool,
 }
 
-impl Followed<'_> {
+impl<'a> Followed<'a> {
+    fn new(
+        runner: &'a Bound,
+        run: RunId,
+        events: mpsc::UnboundedReceiver<Event>,
+        wall: Duration,
+    ) -> Followed<'a> {
+        let started_at = Instant::now();
+        Followed {
+            runner,
+            run,
+            events,
+            started_at,
+            patience: Patience::new(started_at, wall),
+            unacknowledged: 0,
+            stopping: false,
+            entered: Lost::BeforeStart,
+            ended: false,
+        }
+    }
+
     fn begin(&self, job: &Job) {
         let run = Run {
             id: self.run,
@@ -119,12 +105,51 @@ impl Followed<'_> {
         self.runner.send(&ToRunner::Run(run), &[&job.stdin, file].concat());
     }
 
+    fn ask_to_stop(&mut self) {
+        self.stopping = true;
+        self.runner.send(&ToRunner::Stop { run: self.run }, &[]);
+    }
+
+    /// Takes what the runner says, or that it hung up; a report when that is the end.
+    async fn hear(
+        &mut self,
+        event: Option<Event>,
+        output: &mut dyn OutputSink,
+    ) -> Option<RunReport> {
+        match event {
+            None => return Some(self.lost()),
+            Some(Event::Started) => self.entered = Lost::MaybeStarted,
+            Some(Event::Output(stream, bytes)) => {
+                let (length, heard_at) = (bytes.len(), Instant::now());
+                output.write(stream, bytes).await;
+                self.patience.excuse(heard_at.elapsed());
+                self.patience.hear(length, Instant::now());
+                self.consumed(length);
+            }
+            Some(Event::Ended(report, response)) => {
+                self.ended = true;
+                return Some(ended(report, &response));
+            }
+        }
+        None
+    }
+
     /// Lets the run write so many bytes more.
     fn consumed(&mut self, bytes: usize) {
         self.unacknowledged += bytes;
         if self.unacknowledged >= ACKNOWLEDGE {
             self.runner.consumed(self.run, std::mem::take(&mut self.unacknowledged));
         }
+    }
+
+    /// What was to be stopped and never began has been stopped.
+    fn lost(&self) -> RunReport {
+        let end = match self.entered {
+            Lost::BeforeStart if self.stopping => RunEnd::Stopped,
+            entered => RunEnd::Lost(entered),
+        };
+        let wall_ms = u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        report(end, Usage { wall_ms, ..Usage::default() })
     }
 }
 
@@ -150,12 +175,6 @@ fn ended(report: Report, response: &Bytes) -> RunReport {
     RunReport { end, usage, stdout_dropped, stderr_dropped }
 }
 
-fn lost(entered: Lost, started_at: Instant) -> RunReport {
-    let wall_ms = u64::try_from(started_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let usage = Usage { wall_ms, ..Usage::default() };
-    report(RunEnd::Lost(entered), usage)
-}
-
 /// The report of a run that no runner has seen.
 pub(crate) fn unseen(end: RunEnd) -> RunReport {
     report(end, Usage::default())
@@ -163,31 +182,4 @@ pub(crate) fn unseen(end: RunEnd) -> RunReport {
 
 fn report(end: RunEnd, usage: Usage) -> RunReport {
     RunReport { end, usage, stdout_dropped: 0, stderr_dropped: 0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const WALL: Duration = Duration::from_secs(10);
-
-    #[test]
-    fn after_its_time_a_runner_is_heard_for_one_window() {
-        let started_at = Instant::now();
-        let mut patience = Patience::new(started_at, WALL);
-        patience.hear(2 * OUTPUT_WINDOW, started_at + WALL);
-        patience.hear(OUTPUT_WINDOW, started_at + WALL + GRACE);
-        assert!(!patience.is_over());
-        patience.hear(1, started_at + WALL + GRACE);
-        assert!(patience.is_over());
-    }
-
-    #[test]
-    fn time_in_which_the_server_did_not_listen_does_not_count() {
-        let started_at = Instant::now();
-        let mut patience = Patience::new(started_at, WALL);
-        patience.excuse(2 * WALL);
-        patience.hear(2 * OUTPUT_WINDOW, started_at + 3 * WALL);
-        assert!(!patience.is_over());
-    }
 }

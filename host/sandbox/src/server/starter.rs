@@ -69,9 +69,15 @@ impl Failing {
         Failing { since, problem: problem.to_string() }
     }
 
-    /// What a run is told that has no runner, once that has lasted for so long.
-    pub(super) fn give_up(&self, patience: Duration, now: Instant) -> Result<(), SandboxError> {
-        if now < self.since + patience {
+    /// What a run is told that has had no runner since `asked_at`, once that, and this, has
+    /// lasted for as long as `patience`.
+    pub(super) fn give_up(
+        &self,
+        patience: Duration,
+        asked_at: Instant,
+        now: Instant,
+    ) -> Result<(), SandboxError> {
+        if now < self.since.max(asked_at) + patience {
             return Ok(());
         }
         Err(SandboxError::NoRunner(self.problem.clone()))
@@ -88,8 +94,10 @@ mod tests {
         let failing = Failing::again(None, &SandboxError::Closed, first);
         let second = SandboxError::Image("damaged".to_owned());
         let failing = Failing::again(Some(failing), &second, first + patience);
-        let told = failing.give_up(patience, first + patience).unwrap_err().to_string();
+        let give_up = |asked_at, now| failing.give_up(patience, asked_at, now);
+        let told = give_up(first, first + patience).unwrap_err().to_string();
         assert!(told.ends_with("damaged"), "{told}");
-        assert!(failing.give_up(patience * 2, first + patience).is_ok());
+        assert!(give_up(first, first + patience / 2).is_ok());
+        assert!(give_up(first + patience / 2, first + patience).is_ok());
     }
 }

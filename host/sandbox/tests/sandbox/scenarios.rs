@@ -145,12 +145,11 @@ async fn no_runner() -> Result<(), Failed> {
     let host = Host::with(|settings| settings.start_patience = Duration::ZERO).await;
     fs::remove_dir_all(host.path("scratch"))?;
     let ran = host.run(host.job("p", "print('hello')")).await;
-    let RunEnd::NotSetUp(problem) = &ran.report.end else { panic!("{:?}", ran.report) };
-    assert!(problem.contains("no runner can be started"), "{problem}");
+    assert_eq!(ran.report.end, RunEnd::Lost(Lost::BeforeStart));
     fs::create_dir(host.path("scratch"))?;
     // The keeper of spares tries again by itself.
     let mut ran = host.run(host.job("p", "print('hello')")).await;
-    while let RunEnd::NotSetUp(_) = ran.report.end {
+    while ran.report.end == RunEnd::Lost(Lost::BeforeStart) {
         ran = host.run(host.job("p", "print('hello')")).await;
     }
     assert_eq!(ran.stdout, "hello\n");
@@ -190,6 +189,10 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
+        if entry.path().extension().is_none_or(|extension| extension != "cwasm") {
+            // Another test is just writing it.
+            continue;
+        }
         fs::copy(entry.path(), to.join(entry.file_name()))?;
     }
     Ok(())
@@ -274,12 +277,13 @@ async fn hello_beside_busy_loops() -> Result<(), Failed> {
     let mut loops = Vec::new();
     for _ in 0..4 {
         let (host, mut busy) = (host.clone(), host.job("busy", BUSY));
-        busy.limits.wall_ms = 20_000;
+        busy.limits.wall_ms = 10_000;
         loops.push(tokio::spawn(async move { host.run(busy).await }));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     let hello = host.job("hello", "print('hello')");
-    for _ in 0..50 {
+    // A hello that had to wait for the loops' turns, 130 ms, would not be done in time.
+    for _ in 0..100 {
         assert_eq!(host.run(hello.clone()).await.stdout, "hello\n");
     }
     for busy in loops {
