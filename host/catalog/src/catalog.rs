@@ -112,9 +112,12 @@ impl Catalog {
         let present = self.store.pack(scope, incoming.reference()).await?;
         incoming.install.pack.created_by = Some(uploader.identity());
         if let Some(present) = &present {
-            if !force || !may_replace(present, uploader) {
+            let replaceable = may_replace(present, uploader);
+            if !(force && replaceable) {
+                let remedy = if replaceable { "; `force` replaces it" } else { "" };
                 let reference = &present.reference;
-                return Err(InstallError::Duplicate(format!("pack '{reference}' already exists")));
+                let taken = format!("pack '{reference}' already exists{remedy}");
+                return Err(InstallError::Duplicate(taken));
             }
             incoming.install.force = true;
             incoming.install.pack.created_by = present.created_by;

@@ -15,6 +15,14 @@ Exit codes:
   4  not found
   5  the server does not answer";
 
+const SERVE_HELP: &str = "\
+In attune.toml a setting has its flag's name, with _ for each -; those of --limits-* and
+--archive-* stand in a table:
+
+  listen = \"127.0.0.1:8080\"
+  [limits]
+  wall_ms = 300000";
+
 const RUN_HELP: &str = "\
 Parameters:
   key=value   the type that the action declares for `key`; text if it declares none
@@ -23,7 +31,7 @@ Parameters:
 Examples:
   attune run core.echo message=hello
   attune run core.sleep seconds=3 --watch
-  attune run examples.report words:='[\"a\", \"b\"]'
+  attune run examples.greet names:='[\"Ada\", \"Alan\"]'
 
 The result goes to stdout, everything about it to stderr.";
 
@@ -51,6 +59,7 @@ pub(crate) struct ClientArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Run the server
+    #[command(after_help = SERVE_HELP)]
     Serve(Box<Config>),
     /// Check what the server needs on this machine, and say how to mend it
     Doctor(Box<Config>),
@@ -156,10 +165,10 @@ pub(crate) enum ExecutionCommand {
     },
     /// Show one execution and its result
     Show { id: i64 },
-    /// Print what an execution wrote
+    /// Print what an execution wrote to stdout
     Logs {
         id: i64,
-        /// Only stderr; without this only stdout
+        /// What it wrote to stderr instead, where the reason of a failure is
         #[arg(long)]
         stderr: bool,
         /// Go on until the execution ends

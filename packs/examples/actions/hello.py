@@ -11,5 +11,5 @@ import sys
 params = json.load(sys.stdin)
 print(f"Hello, {params['name']}!")
 
-# The log of a run: shown beside the output, and no part of the result.
+# The log of a run, no part of its output: `attune execution logs --stderr ID` prints it.
 print(f"this was execution {os.environ['ATTUNE_EXEC_ID']}", file=sys.stderr)

@@ -8,7 +8,7 @@ import os
 import signal
 import types
 
-_NATIVE = "set `runner: native` on the action (see runtimes/python/README.md)"
+_NATIVE = "use a native runner (see runtimes/python/README.md)"
 
 # What is missing, and what to use instead, where there is something.
 Feature = tuple[str, str | None]
@@ -45,7 +45,7 @@ MODULES: dict[str, Feature] = {
     "_tkinter": _DESKTOP,
     "_zstd": _compression("zstd"),
     "curses": _TERMINAL,
-    "ensurepip": ("installing packages is", "list them in the pack's requirements.txt"),
+    "ensurepip": ("installing packages is", "put them into the pack's lib folder"),
     "fcntl": _LOCKS,
     "grp": _USERS,
     "idlelib": _DESKTOP,
@@ -58,7 +58,7 @@ MODULES: dict[str, Feature] = {
     "tkinter": _DESKTOP,
     "turtle": _DESKTOP,
     "turtledemo": _DESKTOP,
-    "venv": ("installing packages is", "list them in the pack's requirements.txt"),
+    "venv": ("installing packages is", "put them into the pack's lib folder"),
     "webbrowser": _DESKTOP,
 }
 

@@ -29,9 +29,13 @@ use journal::Record;
 const CHILD_FOLDER: &str = "ATTUNE_SHIM_FOLDER";
 const FULL_FLAG: &str = "ATTUNE_SHIM_FULL";
 
-/// Submissions of the child: enough for several checkpoints of the WAL.
+/// Submissions of the child.
 const TASKS: i64 = 8;
 const EACH: i64 = 60;
+
+/// Bytes of each result: six pages of its own, however few commits the work is grouped
+/// into, so that all of them are several checkpoints of the WAL (of 1000 pages).
+const RESULT: usize = 25_000;
 
 /// Moments at which the power is cut, spread over the child's life.
 const CUTS: usize = 20;
@@ -101,7 +105,7 @@ async fn busy_child() {
                 let state = State {
                     status: ExecutionStatus::Completed,
                     version: 1,
-                    result: Some("x".repeat(2000).into()),
+                    result: Some("x".repeat(RESULT).into()),
                     ..made.state
                 };
                 let bytes = "output".into();

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 NAMES = "ssl ctypes bz2 lzma mmap fcntl termios curses readline resource pwd grp _multiprocessing"
-WAY_OUT = "set `runner: native` on the action (see runtimes/python/README.md)"
+WAY_OUT = "use a native runner (see runtimes/python/README.md)"
 
 
 def check(name, function):
