@@ -3,7 +3,7 @@
 use attune_domain::store::{StoreError, StoreResult};
 use sqlx::error::ErrorKind;
 
-use crate::engine::sqlite;
+use crate::{postgres, sqlite};
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum OpenError {
     )]
     Newer { found: i64, known: i64 },
     #[error("the database cannot be used")]
-    Database(#[source] sqlx::Error),
+    Database(#[from] sqlx::Error),
 }
 
 /// Turns results of sqlx into results of the store.
@@ -45,13 +45,20 @@ impl<T> Stored<T> for Result<T, sqlx::Error> {
 
 fn store_error(error: sqlx::Error) -> StoreError {
     match &error {
-        sqlx::Error::Database(database) if sqlite::is_full(database.as_ref()) => StoreError::Full,
+        sqlx::Error::Database(database) if is_full(database.as_ref()) => StoreError::Full,
         // The row that this one belongs to was deleted after the caller had read it.
         sqlx::Error::Database(database) if database.kind() == ErrorKind::ForeignKeyViolation => {
             StoreError::Conflict
         }
         _ => StoreError::Unavailable(Box::new(error)),
     }
+}
+
+/// The codes of the engines have nothing in common.
+fn is_full(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| {
+        sqlite::FULL.contains(&code.as_ref()) || postgres::FULL.contains(&code.as_ref())
+    })
 }
 
 /// Whether the database itself failed, so that its transaction cannot be trusted any more.

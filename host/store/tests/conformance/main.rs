@@ -12,6 +12,7 @@ mod executions;
 mod identities;
 mod logs;
 mod packs;
+mod postgres;
 mod replay;
 mod scopes;
 mod sqlite;
@@ -19,21 +20,23 @@ mod support;
 mod tokens;
 
 macro_rules! conformance {
-    ($engine:ident: $($module:ident { $($check:ident),* $(,)? })*) => {
-        mod $engine {
-            $(mod $module {
-                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $check() {
-                    let mut database = crate::$engine::open().await;
-                    crate::$module::$check(&mut database).await;
-                })*
+    (@module $engine:ident $module:ident $($check:ident),* $(,)?) => {
+        mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $check() {
+                let mut database = crate::$engine::open().await;
+                crate::$module::$check(&mut database).await;
             })*
         }
+    };
+    ($($module:ident { $($checks:tt)* })*) => {
+        mod sqlite { $(conformance! { @module sqlite $module $($checks)* })* }
+        mod postgres { $(conformance! { @module postgres $module $($checks)* })* }
     };
 }
 
 mod on {
-    conformance! { sqlite:
+    conformance! {
         identities {
             an_identity_reads_back, a_login_is_unique_over_all_tenants,
             a_display_name_can_be_cleared, the_built_in_tenants_are_there,

@@ -14,11 +14,11 @@ use attune_domain::store::{ExecutionStore, LogChunk, StoreError, StoreResult, Su
 use bytes::Bytes;
 use sqlx::{QueryBuilder, query};
 
-use crate::engine::{Connection, Engine};
+use super::engine::{Connection, Engine};
 use crate::error::Stored;
-use crate::rows::{Fields, containing, count, listing, micros, optional_json_text, push_page};
-use crate::submissions::Submission;
-use crate::{SqliteStore, claims, logs};
+use super::rows::{Fields, containing, count, listing, micros, optional_json_text, push_page};
+use super::submissions::Submission;
+use super::{EngineStore, claims, logs};
 
 /// The id of an action that has been deleted reads as none.
 macro_rules! execution_columns {
@@ -45,7 +45,7 @@ pub(crate) fn read(fields: &mut Fields<'_>) -> StoreResult<Execution> {
         status: fields.word(|word| word.parse().ok())?,
         version: fields.get()?,
         worker: fields.get::<Option<i64>>()?.map(WorkerId),
-        starts: fields.get()?,
+        starts: fields.number()?,
         started_at: fields.optional_time()?,
         // Stands elsewhere in the row.
         updated: Timestamp::UNIX_EPOCH,
@@ -85,7 +85,7 @@ fn read_summary(fields: &mut Fields<'_>) -> StoreResult<ExecutionSummary> {
 }
 
 #[async_trait]
-impl ExecutionStore for SqliteStore {
+impl ExecutionStore for EngineStore {
     async fn submit(
         &self,
         scope: Scope,
@@ -245,7 +245,7 @@ pub(crate) struct StateRow {
     pub(crate) status: ExecutionStatus,
     pub(crate) version: i64,
     pub(crate) worker: Option<i64>,
-    pub(crate) starts: u32,
+    pub(crate) starts: i64,
     pub(crate) started_at: Option<i64>,
     pub(crate) updated: i64,
     pub(crate) result: Option<String>,
@@ -257,7 +257,7 @@ impl StateRow {
             status: state.status,
             version: state.version,
             worker: state.worker.map(|worker| worker.0),
-            starts: state.starts,
+            starts: i64::from(state.starts),
             started_at: state.started_at.map(micros),
             updated: micros(state.updated),
             result: optional_json_text(state.result.as_ref()),

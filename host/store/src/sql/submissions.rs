@@ -8,10 +8,10 @@ use attune_domain::id::{ExecutionId, TenantId};
 use attune_domain::store::{StoreResult, Submitted};
 use sqlx::query;
 
-use crate::engine::Connection;
+use super::engine::{Connection, lock};
 use crate::error::{Stored, corrupt};
-use crate::executions::{self, StateRow, execution_columns};
-use crate::rows::{Fields, json_text, micros, optional_json_text};
+use super::executions::{self, StateRow, execution_columns};
+use super::rows::{Fields, json_text, micros, optional_json_text};
 
 /// How long an idempotency key is remembered.
 const KEY_KEPT: Duration = Duration::from_hours(24);
@@ -68,8 +68,9 @@ impl Submission {
         let Some(idempotency) = self.idempotency.take() else {
             return Ok(Submitted::New(self.insert(connection).await?));
         };
-        forget_old_keys(connection, self.execution.created).await?;
         let key = Key::of(&self.execution, idempotency);
+        lock(connection, &key.idempotency.key).await?;
+        forget_old_keys(connection, self.execution.created).await?;
         if let Some(earlier) = key.earlier(connection).await? {
             return Ok(earlier);
         }

@@ -12,10 +12,10 @@ use attune_domain::store::{PackFilter, PackStore, StoreError, StoreResult};
 use bytes::Bytes;
 use sqlx::{QueryBuilder, query};
 
-use crate::engine::{Connection, Engine, Query};
+use super::engine::{Connection, Engine, Query, for_update};
 use crate::error::Stored;
-use crate::rows::{Fields, count, json_text, listing, micros, push_page};
-use crate::{SqliteStore, permissions};
+use super::rows::{Fields, count, json_text, listing, micros, push_page};
+use super::{EngineStore, permissions};
 
 macro_rules! pack_columns {
     () => {
@@ -50,7 +50,7 @@ pub(crate) fn read(fields: &mut Fields<'_>) -> StoreResult<Pack> {
 }
 
 #[async_trait]
-impl PackStore for SqliteStore {
+impl PackStore for EngineStore {
     async fn create_pack(&self, scope: Scope, new: NewPack, now: Timestamp) -> StoreResult<Pack> {
         let tenant = scope.tenant();
         self.writer
@@ -233,7 +233,12 @@ async fn own(
     tenant: TenantId,
     reference: &str,
 ) -> StoreResult<Option<Pack>> {
-    let sql = concat!("SELECT ", pack_columns!(), " FROM pack WHERE tenant = $1 AND ref = $2");
+    let sql = concat!(
+        "SELECT ",
+        pack_columns!(),
+        " FROM pack WHERE tenant = $1 AND ref = $2",
+        for_update!()
+    );
     let row = query(sql).bind(tenant.0).bind(reference).fetch_optional(connection).await;
     row.stored()?.map(|row| read(&mut Fields::of(&row))).transpose()
 }

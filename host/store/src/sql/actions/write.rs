@@ -9,9 +9,9 @@ use attune_domain::store::{StoreError, StoreResult};
 use sqlx::query;
 
 use super::{action_columns, read};
-use crate::engine::{Connection, Query};
+use super::super::engine::{Connection, Query, for_update};
 use crate::error::Stored;
-use crate::rows::{Fields, json_text, micros, optional_json_text};
+use super::super::rows::{Fields, json_text, micros, optional_json_text};
 
 /// The pack that an action is written for, and the tenant who writes.
 #[derive(Clone, Copy)]
@@ -140,7 +140,12 @@ pub(super) async fn update(
     change: ActionChange,
     now: Timestamp,
 ) -> StoreResult<Option<Action>> {
-    let sql = concat!("SELECT ", action_columns!(), " FROM action WHERE tenant = $1 AND ref = $2");
+    let sql = concat!(
+        "SELECT ",
+        action_columns!(),
+        " FROM action WHERE tenant = $1 AND ref = $2",
+        for_update!()
+    );
     let select = query(sql).bind(tenant.0).bind(reference);
     let Some(row) = select.fetch_optional(&mut *connection).await.stored()? else {
         return Ok(None);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::{Decode, QueryBuilder, Row as _, Type};
 
-use crate::engine::{Engine, Pool, Row};
+use super::engine::{Engine, Pool, Row};
 use crate::error::{Stored, corrupt};
 
 /// Reads the columns of a row one after the other.
@@ -37,6 +37,11 @@ impl<'r> Fields<'r> {
         let column = self.next;
         self.next += 1;
         self.row.try_get(column).map_err(|problem| corrupt(self.table, self.id, problem))
+    }
+
+    pub(crate) fn number(&mut self) -> StoreResult<u32> {
+        let number: i64 = self.get()?;
+        number.try_into().map_err(|problem| corrupt(self.table, self.id, problem))
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&mut self) -> StoreResult<T> {

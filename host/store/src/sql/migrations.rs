@@ -3,31 +3,22 @@
 //! Migrations are numbered from 1 and append-only; each engine has a folder of its
 //! own with the same numbers. One that was released is never edited.
 
-use crate::engine::Connection;
+use super::engine::Connection;
+use crate::error::OpenError;
 
 /// The migrations of one engine; the first is number 1.
 pub(crate) type Migrations = &'static [&'static str];
 
-pub(crate) const SQLITE: Migrations = &[include_str!("../migrations/sqlite/0001_first.sql")];
-
-/// Why a database could not be brought up to date.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MigrateError {
-    #[error("the database has schema {found}, this binary knows schemas up to {known}")]
-    Newer { found: i64, known: i64 },
-    #[error(transparent)]
-    Sql(#[from] sqlx::Error),
-}
 
 /// Applies what is missing, each migration in a transaction of its own.
 pub(crate) async fn apply(
     connection: &mut Connection,
     migrations: Migrations,
-) -> Result<(), MigrateError> {
+) -> Result<(), OpenError> {
     let found = schema(connection).await?;
     let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
     if found > known {
-        return Err(MigrateError::Newer { found, known });
+        return Err(OpenError::Newer { found, known });
     }
     for (number, script) in (1..).zip(migrations).filter(|(number, _)| *number > found) {
         tracing::info!(number, "migrating the database");

@@ -1,4 +1,4 @@
-//! `SQLite`: how a file is opened, and what its errors mean.
+//! How a database file is opened.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -13,10 +13,6 @@ use sqlx::sqlite::{
 
 /// The WAL is cut back to this size, in bytes, after it has grown in a burst.
 const WAL_KEPT: &str = "67108864";
-
-/// Result codes of `SQLite` that mean a full disk: writing, and growing the WAL's index.
-const SQLITE_FULL: &str = "13";
-const SQLITE_IOERR_SHMSIZE: &str = "4874";
 
 /// Makes the file, readable by its owner alone, unless it is there.
 ///
@@ -66,9 +62,4 @@ pub(crate) fn readers(path: &Path, connections: u32) -> SqlitePool {
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options)
-}
-
-/// Whether an error says that the disk is full.
-pub(crate) fn is_full(error: &dyn sqlx::error::DatabaseError) -> bool {
-    error.code().is_some_and(|code| code == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE)
 }

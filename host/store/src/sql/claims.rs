@@ -1,4 +1,4 @@
-//! Claiming work: which worker runs what. Engine-specific, like `engine/`.
+//! Claiming work: which worker runs what.
 
 use attune_domain::clock::Timestamp;
 use attune_domain::execution::Execution;
@@ -6,17 +6,16 @@ use attune_domain::id::WorkerId;
 use attune_domain::store::StoreResult;
 use sqlx::query;
 
-use crate::engine::{Connection, Pool, Row};
+use super::engine::{Connection, Pool, Row, skip_locked};
 use crate::error::Stored;
-use crate::executions::{self, execution_columns};
-use crate::rows::{Fields, micros};
+use super::executions::{self, execution_columns};
+use super::rows::{Fields, micros};
 
 /// Takes the oldest requested executions for a worker.
 ///
 /// One statement, the set form of the transition `Claimed` (a test holds it to that): the
-/// version goes up by one, so that whoever holds the row as it was is refused. There is
-/// one writer, so nobody can claim between the inner query and the update; an engine with
-/// several writers has to lock the rows there (`FOR UPDATE SKIP LOCKED`).
+/// version goes up by one, so that whoever holds the row as it was is refused. Where several
+/// claim at once, each passes over the rows that others have locked.
 /// The partial index `execution_queue` holds the ids of requested executions and nothing
 /// else, so the cost does not grow with history.
 pub(crate) async fn claim(
@@ -26,14 +25,17 @@ pub(crate) async fn claim(
     now: Timestamp,
 ) -> StoreResult<Vec<Execution>> {
     let sql = concat!(
-        "UPDATE execution
+        "WITH oldest AS MATERIALIZED
+             (SELECT id FROM execution WHERE status = 'requested' ORDER BY id LIMIT $3",
+        skip_locked!(),
+        ")
+         UPDATE execution
          SET status = 'scheduled', version = version + 1, worker = $1, updated = $2
-         WHERE id IN
-             (SELECT id FROM execution WHERE status = 'requested' ORDER BY id LIMIT $3)
+         WHERE id IN (SELECT id FROM oldest)
          RETURNING ",
         execution_columns!()
     );
-    let claim = query(sql).bind(worker.0).bind(micros(now)).bind(limit);
+    let claim = query(sql).bind(worker.0).bind(micros(now)).bind(i64::from(limit));
     let rows = claim.fetch_all(connection).await.stored()?;
     let mut claimed: Vec<Execution> = rows.iter().filter_map(readable).collect();
     // RETURNING promises no order.
@@ -54,7 +56,7 @@ pub(crate) async fn held_by(readers: &Pool, worker: WorkerId) -> StoreResult<Vec
         "SELECT ",
         execution_columns!(),
         " FROM execution
-         WHERE worker = $1 AND status IN ('scheduled', 'running', 'canceling') ORDER BY id"
+         WHERE worker = $1 AND status IN ('scheduled', 'running', 'canceling') ORDER BY execution.id"
     );
     let rows = query(sql).bind(worker.0).fetch_all(readers).await.stored()?;
     Ok(rows.iter().filter_map(readable).collect())

@@ -7,9 +7,9 @@ use attune_domain::identity::Identity;
 use attune_domain::store::{StoreError, StoreResult};
 use sqlx::query;
 
-use crate::engine::{Connection, Pool};
+use super::engine::{Connection, Pool};
 use crate::error::Stored;
-use crate::rows::{Fields, json_text};
+use super::rows::{Fields, json_text};
 
 /// Assigns a set by ref; it need not exist yet.
 pub(crate) async fn assign(

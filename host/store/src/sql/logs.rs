@@ -6,9 +6,9 @@ use attune_domain::store::{LogChunk, StoreError, StoreResult};
 use bytes::Bytes;
 use sqlx::query;
 
-use crate::engine::{Connection, Pool};
+use super::engine::{Connection, Pool};
 use crate::error::{Stored, corrupt};
-use crate::rows::Fields;
+use super::rows::Fields;
 
 /// A part of a stream, in bytes.
 #[derive(Clone, Copy)]

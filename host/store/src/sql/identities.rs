@@ -8,10 +8,10 @@ use attune_domain::identity::{Identity, NewIdentity};
 use attune_domain::store::{IdentityStore, StoreResult};
 use sqlx::query;
 
-use crate::engine::Connection;
+use super::engine::Connection;
 use crate::error::{Stored, corrupt};
-use crate::rows::{Fields, micros};
-use crate::{SqliteStore, permissions};
+use super::rows::{Fields, micros};
+use super::{EngineStore, permissions};
 
 /// The tenant that migration 1 makes for installations with a single one.
 const EMBEDDED: TenantId = TenantId(1);
@@ -37,7 +37,7 @@ fn read(fields: &mut Fields<'_>) -> StoreResult<Identity> {
 }
 
 #[async_trait]
-impl IdentityStore for SqliteStore {
+impl IdentityStore for EngineStore {
     async fn embedded_tenant(&self) -> StoreResult<Tenant> {
         self.tenant(EMBEDDED).await
     }
@@ -110,7 +110,7 @@ impl IdentityStore for SqliteStore {
     }
 }
 
-impl SqliteStore {
+impl EngineStore {
     async fn tenant(&self, id: TenantId) -> StoreResult<Tenant> {
         let row = query("SELECT id, name FROM tenant WHERE id = $1")
             .bind(id.0)

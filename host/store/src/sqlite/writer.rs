@@ -10,7 +10,7 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::engine::Connection;
+use super::engine::Connection;
 use crate::error::{Stored, is_engine_failure, share};
 
 /// Jobs that share a commit at most; bounds how long the first one waits.

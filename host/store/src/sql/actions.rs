@@ -12,11 +12,11 @@ use attune_domain::page::{Listing, Page};
 use attune_domain::store::{ActionFilter, ActionStore, StoreResult};
 use sqlx::{QueryBuilder, query};
 
-use crate::SqliteStore;
-use crate::engine::Engine;
+use super::EngineStore;
+use super::engine::Engine;
 use crate::error::Stored;
-use crate::packs::{self, pack_columns, push_texts, push_visible};
-use crate::rows::{Fields, containing, count, listing, push_page};
+use super::packs::{self, pack_columns, push_texts, push_visible};
+use super::rows::{Fields, containing, count, listing, push_page};
 
 pub(crate) use write::install_all;
 
@@ -55,7 +55,7 @@ fn read(fields: &mut Fields<'_>) -> StoreResult<Action> {
 }
 
 #[async_trait]
-impl ActionStore for SqliteStore {
+impl ActionStore for EngineStore {
     async fn create_action(
         &self,
         scope: Scope,

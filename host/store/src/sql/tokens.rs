@@ -7,13 +7,13 @@ use attune_domain::identity::{IssuedToken, TokenKind};
 use attune_domain::store::{StoreError, StoreResult, TokenStore};
 use sqlx::query;
 
-use crate::SqliteStore;
-use crate::engine::Connection;
+use super::EngineStore;
+use super::engine::Connection;
 use crate::error::Stored;
-use crate::rows::{Fields, micros};
+use super::rows::{Fields, micros};
 
 #[async_trait]
-impl TokenStore for SqliteStore {
+impl TokenStore for EngineStore {
     async fn issue_tokens(
         &self,
         tokens: Vec<IssuedToken>,

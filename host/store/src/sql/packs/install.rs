@@ -9,10 +9,10 @@ use attune_domain::store::StoreResult;
 use sqlx::query;
 
 use super::{create, own, replace, taken};
-use crate::engine::Connection;
+use super::super::engine::{Connection, lock};
 use crate::error::Stored;
-use crate::rows::micros;
-use crate::{actions, permissions};
+use super::super::rows::micros;
+use super::super::{actions, permissions};
 
 /// How long the files of a version are kept after no pack names it any more: longer than
 /// any run that began with it.
@@ -26,6 +26,8 @@ pub(super) async fn install(
 ) -> StoreResult<Pack> {
     let PackInstall { pack: new, actions, permission_sets, archive, force } = install;
     let digest = archive.digest.clone();
+    // A sweep must not see the archives without the pack that is about to name one.
+    lock(connection, "pack_version").await?;
     let installed = own(connection, tenant, &new.reference).await?;
     let pack = match installed {
         Some(_) if !force => return Err(taken(&new.reference)),

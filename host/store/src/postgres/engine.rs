@@ -1,0 +1,37 @@
+//! What `sql` needs to know of `PostgreSQL`.
+
+use attune_domain::store::StoreResult;
+
+use crate::error::Stored;
+
+pub(crate) type Engine = sqlx::Postgres;
+pub(crate) type Connection = sqlx::PgConnection;
+/// Connections for reading.
+pub(crate) type Pool = sqlx::postgres::PgPool;
+pub(crate) type Row = sqlx::postgres::PgRow;
+pub(crate) type Arguments = sqlx::postgres::PgArguments;
+/// A query with what is bound to it.
+pub(crate) type Query<'q> = sqlx::query::Query<'q, Engine, Arguments>;
+
+/// Locks the rows that are read, and passes over those that others have locked.
+macro_rules! skip_locked {
+    () => {
+        " FOR UPDATE SKIP LOCKED"
+    };
+}
+pub(crate) use skip_locked;
+
+/// Locks the row that is read until the commit.
+macro_rules! for_update {
+    () => {
+        " FOR UPDATE"
+    };
+}
+pub(crate) use for_update;
+
+/// Waits until nobody else holds the lock of this name, and holds it until the commit.
+pub(crate) async fn lock(connection: &mut Connection, name: &str) -> StoreResult<()> {
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
+    lock.bind(name).execute(connection).await.stored()?;
+    Ok(())
+}

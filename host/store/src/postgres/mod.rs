@@ -1,0 +1,87 @@
+//! `PostgreSQL`: one database for many servers.
+
+mod engine;
+#[path = "../sql/mod.rs"]
+mod sql;
+mod writer;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use attune_domain::store::{Store, StoreResult};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection as _};
+
+use crate::error::{OpenError, Stored};
+use engine::Pool;
+use sql::migrations::{self, Migrations};
+use writer::Writer;
+
+type EngineStore = PostgresStore;
+
+const MIGRATIONS: Migrations = &[include_str!("../../migrations/postgres/0001_first.sql")];
+
+/// Result codes that mean a full disk: `disk_full`.
+pub(crate) const FULL: &[&str] = &["53100"];
+
+/// Connections of one server, besides the one that searches.
+const CONNECTIONS: u32 = 16;
+/// How long a call waits for one of them, or for the database to answer at all.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Held while a server migrates, so that two that start at once do not both.
+const MIGRATION_LOCK: i64 = 0x6174_7475_6e65;
+
+/// An open `PostgreSQL` database.
+#[derive(Clone)]
+pub struct PostgresStore {
+    writer: Writer,
+    readers: Pool,
+    /// One connection for what looks for a text in all rows: nobody's search keeps others waiting.
+    searcher: Pool,
+}
+
+impl PostgresStore {
+    /// Connects to the database of a `postgres://` URL, and brings its schema up to date.
+    pub async fn open(url: &str) -> Result<PostgresStore, OpenError> {
+        let mut options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+        if options.get_application_name().is_none() {
+            options = options.application_name("attune");
+        }
+        let mut connection = options.connect().await?;
+        migrate(&mut connection).await?;
+        connection.close().await?;
+        let pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect_lazy_with(options.clone())
+        };
+        let readers = pool(CONNECTIONS);
+        Ok(PostgresStore { writer: Writer::new(readers.clone()), readers, searcher: pool(1) })
+    }
+
+    /// Finishes what has begun and closes the connections. Later calls fail with `Unavailable`.
+    pub async fn close(&self) {
+        self.searcher.close().await;
+        self.readers.close().await;
+    }
+
+    fn readers_for(&self, searches: bool) -> &Pool {
+        if searches { &self.searcher } else { &self.readers }
+    }
+}
+
+async fn migrate(connection: &mut PgConnection) -> Result<(), OpenError> {
+    let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK);
+    lock.execute(&mut *connection).await?;
+    // The lock goes with the connection, which is closed after this.
+    migrations::apply(connection, MIGRATIONS).await
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn ping(&self) -> StoreResult<()> {
+        sqlx::query("SELECT 1").execute(&self.readers).await.map(|_| ()).stored()
+    }
+}

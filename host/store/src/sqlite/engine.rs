@@ -1,0 +1,34 @@
+//! What `sql` needs to know of `SQLite`.
+
+use attune_domain::store::StoreResult;
+
+pub(crate) type Engine = sqlx::Sqlite;
+pub(crate) type Connection = sqlx::SqliteConnection;
+/// Connections that only read.
+pub(crate) type Pool = sqlx::sqlite::SqlitePool;
+pub(crate) type Row = sqlx::sqlite::SqliteRow;
+pub(crate) type Arguments = sqlx::sqlite::SqliteArguments;
+/// A query with what is bound to it.
+pub(crate) type Query<'q> = sqlx::query::Query<'q, Engine, Arguments>;
+
+/// There is one writer, and nobody else's lock.
+macro_rules! skip_locked {
+    () => {
+        ""
+    };
+}
+pub(crate) use skip_locked;
+
+/// There is one writer: what it reads stays so until it commits.
+macro_rules! for_update {
+    () => {
+        ""
+    };
+}
+pub(crate) use for_update;
+
+/// There is one writer: it holds every lock.
+#[expect(clippy::unused_async, reason = "other engines ask the server")]
+pub(crate) async fn lock(_connection: &mut Connection, _name: &str) -> StoreResult<()> {
+    Ok(())
+}

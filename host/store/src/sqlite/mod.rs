@@ -1,0 +1,77 @@
+//! `SQLite` inside the server: one file, one machine.
+//!
+//! [`writer`] serialises writes and groups their commits; reads go to a pool and never wait for
+//! a write.
+
+mod engine;
+mod file;
+#[path = "../sql/mod.rs"]
+mod sql;
+mod writer;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use attune_domain::store::{Store, StoreResult};
+use sqlx::ConnectOptions;
+
+use crate::error::{OpenError, Stored};
+use engine::Pool;
+use sql::migrations::{self, Migrations};
+use writer::Writer;
+
+type EngineStore = SqliteStore;
+
+const MIGRATIONS: Migrations = &[include_str!("../../migrations/sqlite/0001_first.sql")];
+
+/// Result codes that mean a full disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` from growing
+/// the WAL's index.
+pub(crate) const FULL: &[&str] = &["13", "4874"];
+
+/// Readers never wait for the writer; this many may read at once.
+const READERS: u32 = 4;
+
+/// An open `SQLite` database.
+#[derive(Clone)]
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Pool,
+    /// One connection for what looks for a text in all rows: nobody's search keeps others waiting.
+    searcher: Pool,
+}
+
+impl SqliteStore {
+    /// Opens the database in the file `path`, makes it if it is not there, and brings its
+    /// schema up to date. The folder must exist.
+    pub async fn open(path: &Path) -> Result<SqliteStore, OpenError> {
+        file::create_file(path).map_err(OpenError::File)?;
+        let options = file::writer_options(path);
+        let mut connection = options.connect().await?;
+        migrations::apply(&mut connection, MIGRATIONS).await?;
+        let writer = Writer::start(connection, options);
+        let (readers, searcher) = (file::readers(path, READERS), file::readers(path, 1));
+        Ok(SqliteStore { writer, readers, searcher })
+    }
+
+    /// Finishes the writes that wait, moves the WAL into the database and closes it.
+    /// Later calls fail with `Unavailable`.
+    pub async fn close(&self) {
+        // Readers first: the WAL can be emptied only while nobody reads from it.
+        self.readers.close().await;
+        self.searcher.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl SqliteStore {
+    fn readers_for(&self, searches: bool) -> &Pool {
+        if searches { &self.searcher } else { &self.readers }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn ping(&self) -> StoreResult<()> {
+        sqlx::query("SELECT 1").execute(&self.readers).await.map(|_| ()).stored()
+    }
+}
