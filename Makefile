@@ -13,6 +13,7 @@ build: runtime
 	@cargo build --release --package attune-cli
 
 test: build
+	@.config/prepare.sh test
 	@.config/test.sh
 
 bench: build

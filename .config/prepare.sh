@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what a build needs and this machine lacks. Quick when nothing is missing.
+# Installs what a build needs and this machine lacks, and with the argument `test` also what
+# only the tests need. Quick when nothing is missing.
 set -euo pipefail
 
 missing=()
@@ -8,6 +9,9 @@ command -v python3 >/dev/null || missing+=(python3)
 # An environment that was made once shows that one can be made.
 [ -e target/python-runtime/venv ] || python3 -c 'import ensurepip, venv' 2>/dev/null ||
     missing+=(python3-venv)
+if [ "${1-}" = test ] && [ ! -d /usr/lib/postgresql ]; then
+    missing+=(postgresql)
+fi
 
 if ! command -v cargo >/dev/null; then
     echo "prepare: Rust is missing; install it from https://rustup.rs" >&2

@@ -12,6 +12,7 @@ mod load;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use attune_store::Location;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,8 @@ pub(crate) struct Config {
     #[arg(long, env = "ATTUNE_DATA_DIR", default_value = "./data", value_name = "DIR")]
     pub data_dir: PathBuf,
 
-    /// Database, `sqlite:PATH`; without this `attune.db` in the data folder
+    /// Database, `sqlite:PATH` or `postgres://USER@HOST/NAME`; without this `attune.db` in the data
+    /// folder
     // A URL may hold a password, which the help must not show.
     #[arg(long, env = "ATTUNE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
@@ -128,16 +130,9 @@ pub(crate) enum Switch {
 }
 
 impl Config {
-    /// The database's file.
-    pub(crate) fn database_path(&self) -> PathBuf {
-        let path = self.database_url.as_deref().and_then(sqlite_path);
-        path.unwrap_or_else(|| self.data_dir.join("attune.db"))
+    /// Where the database is.
+    pub(crate) fn database(&self) -> Location {
+        let given = self.database_url.as_deref().and_then(Location::parse);
+        given.unwrap_or_else(|| Location::File(self.data_dir.join("attune.db")))
     }
-}
-
-/// The path in `sqlite:PATH`, `sqlite://PATH`, or none when it names no such file.
-fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let path = url.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
 }

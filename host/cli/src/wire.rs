@@ -13,10 +13,9 @@ use attune_catalog::Catalog;
 use attune_domain::access::Scope;
 use attune_domain::clock::Clock;
 use attune_domain::runner::Runtime;
-use attune_domain::store::IdentityStore;
+use attune_domain::store::Store;
 use attune_orchestrator::Orchestrator;
 use attune_sandbox::{RuntimeImage, Sandbox};
-use attune_store::SqliteStore;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -37,7 +36,7 @@ pub(crate) struct Server {
     parts: ApiParts,
     orchestrator: Orchestrator,
     sandbox: Arc<Sandbox>,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     /// Held until the end: no other server may use the folder.
     _data: DataDir,
 }
@@ -52,11 +51,9 @@ pub(crate) async fn start(
     let data = DataDir::take(&config.data_dir)?;
     let jwt = jwt.map_or_else(|| data.jwt_secret(), Ok)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let database = config.database_path();
-    let store = SqliteStore::open(&database)
-        .await
-        .with_context(|| format!("database {} cannot be opened", database.display()))?;
-    let store = Arc::new(store);
+    let database = config.database();
+    let store = database.open().await;
+    let store = store.with_context(|| format!("database {database} cannot be opened"))?;
     let catalog = start_catalog(config, store.clone(), clock.clone(), &data).await?;
     let sandbox = start_sandbox(config, &data).await?;
     let orchestrator = Orchestrator::start(attune_orchestrator::Parts {
@@ -133,7 +130,7 @@ async fn finish_work(orchestrator: &Orchestrator, sandbox: &Sandbox) {
 
 async fn start_catalog(
     config: &Config,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     data: &DataDir,
 ) -> anyhow::Result<Arc<Catalog>> {

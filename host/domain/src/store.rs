@@ -306,4 +306,8 @@ pub trait ExecutionStore: Send + Sync {
 pub trait Store: IdentityStore + TokenStore + PackStore + ActionStore + ExecutionStore {
     /// Whether the database answers.
     async fn ping(&self) -> StoreResult<()>;
+
+    /// Finishes the writes that have begun and closes the database. Later calls fail with
+    /// `Unavailable`.
+    async fn close(&self);
 }

@@ -9,9 +9,11 @@
 #![expect(clippy::duplicate_mod, reason = "`sql` is compiled once for each engine")]
 
 mod error;
+mod location;
 mod postgres;
 mod sqlite;
 
 pub use error::OpenError;
+pub use location::Location;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

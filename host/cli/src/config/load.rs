@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use attune_store::Location;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, FromArgMatches};
 use figment::Figment;
@@ -9,7 +10,7 @@ use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 
-use super::{Config, environment, sqlite_path};
+use super::{Config, environment};
 use crate::failure::{Exit, Failure};
 
 /// The file that is read when none is named.
@@ -112,15 +113,17 @@ fn example(key: &str) -> Option<String> {
 /// What types cannot say.
 fn check(config: &Config) -> Result<(), Failure> {
     if let Some(url) = &config.database_url
-        && sqlite_path(url).is_none()
+        && Location::parse(url).is_none()
     {
         // The rest of the URL may hold a password.
         let scheme = url.split(':').next().unwrap_or_default();
         return Err(Failure::usage(format_args!(
-            "database_url (--database-url, ATTUNE_DATABASE_URL): '{scheme}:' is not supported \
-             in this version"
+            "database_url (--database-url, ATTUNE_DATABASE_URL): '{scheme}:' is no database that \
+             attune knows"
         ))
-        .remedy("for example sqlite:/var/lib/attune/attune.db"));
+        .remedy(
+            "for example sqlite:/var/lib/attune/attune.db, or postgres://attune@localhost/attune",
+        ));
     }
     let at_least_one = [
         ("runners", config.runners.unwrap_or(1) as u64),
@@ -162,7 +165,7 @@ mod tests {
         let config = load_with("", &[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(Limits::from(&config.limits), Limits::default());
-        assert_eq!(config.database_path(), Path::new("./data/attune.db"));
+        assert_eq!(config.database(), Location::File("./data/attune.db".into()));
     }
 
     #[test]
@@ -188,12 +191,12 @@ mod tests {
 
     #[test]
     fn another_database_is_refused_without_its_password() {
-        let url = "database_url = \"postgres://user:hunter22@host/db\"";
+        let url = "database_url = \"mysql://user:hunter22@host/db\"";
         let problem = load_with(url, &[]).unwrap_err();
-        assert!(problem.contains("ATTUNE_DATABASE_URL") && problem.contains("postgres:"));
+        assert!(problem.contains("ATTUNE_DATABASE_URL") && problem.contains("mysql:"));
         assert!(!problem.contains("hunter22"));
         let config = load_with("database_url = \"sqlite:///var/a.db\"", &[]).unwrap();
-        assert_eq!(config.database_path(), Path::new("/var/a.db"));
+        assert_eq!(config.database(), Location::File("/var/a.db".into()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use attune_store::SqliteStore;
+use attune_store::Location;
 
 use super::Check;
 use crate::config::{Config, Confinement};
@@ -73,19 +73,21 @@ fn free_disk(path: &Path) -> Check {
 
 async fn database(config: &Config) -> Check {
     const NAME: &str = "database";
-    let path = config.database_path();
-    let shown = path.display();
-    if !path.exists() {
-        return Check::good(NAME, format!("{shown} will be made"));
+    let database = config.database();
+    if let Location::File(path) = &database
+        && !path.exists()
+    {
+        return Check::good(NAME, format!("{database} will be made"));
     }
-    match SqliteStore::open(&path).await {
+    match database.open().await {
         Ok(store) => {
             store.close().await;
-            Check::good(NAME, format!("{shown} opens"))
+            Check::good(NAME, format!("{database} opens"))
         }
         Err(error) => {
             let remedy = "check its permissions; a database of a newer version needs that version";
-            Check::bad(NAME, format!("{shown}: {error}"), remedy)
+            let error = anyhow::Error::from(error);
+            Check::bad(NAME, format!("{database}: {error:#}"), remedy)
         }
     }
 }

@@ -61,12 +61,6 @@ impl PostgresStore {
         Ok(PostgresStore { writer: Writer::new(readers.clone()), readers, searcher: pool(1) })
     }
 
-    /// Finishes what has begun and closes the connections. Later calls fail with `Unavailable`.
-    pub async fn close(&self) {
-        self.searcher.close().await;
-        self.readers.close().await;
-    }
-
     fn readers_for(&self, searches: bool) -> &Pool {
         if searches { &self.searcher } else { &self.readers }
     }
@@ -83,5 +77,10 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), OpenError> {
 impl Store for PostgresStore {
     async fn ping(&self) -> StoreResult<()> {
         sqlx::query("SELECT 1").execute(&self.readers).await.map(|_| ()).stored()
+    }
+
+    async fn close(&self) {
+        self.searcher.close().await;
+        self.readers.close().await;
     }
 }

@@ -14,9 +14,9 @@ use sqlx::{QueryBuilder, query};
 
 use super::EngineStore;
 use super::engine::Engine;
-use crate::error::Stored;
 use super::packs::{self, pack_columns, push_texts, push_visible};
 use super::rows::{Fields, containing, count, listing, push_page};
+use crate::error::Stored;
 
 pub(crate) use write::install_all;
 

@@ -7,9 +7,9 @@ use attune_domain::store::StoreResult;
 use sqlx::query;
 
 use super::engine::{Connection, Pool, Row, skip_locked};
-use crate::error::Stored;
 use super::executions::{self, execution_columns};
 use super::rows::{Fields, micros};
+use crate::error::Stored;
 
 /// Takes the oldest requested executions for a worker.
 ///

@@ -15,10 +15,10 @@ use bytes::Bytes;
 use sqlx::{QueryBuilder, query};
 
 use super::engine::{Connection, Engine};
-use crate::error::Stored;
 use super::rows::{Fields, containing, count, listing, micros, optional_json_text, push_page};
 use super::submissions::Submission;
 use super::{EngineStore, claims, logs};
+use crate::error::Stored;
 
 /// The id of an action that has been deleted reads as none.
 macro_rules! execution_columns {

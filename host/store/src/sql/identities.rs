@@ -9,9 +9,9 @@ use attune_domain::store::{IdentityStore, StoreResult};
 use sqlx::query;
 
 use super::engine::Connection;
-use crate::error::{Stored, corrupt};
 use super::rows::{Fields, micros};
 use super::{EngineStore, permissions};
+use crate::error::{Stored, corrupt};
 
 /// The tenant that migration 1 makes for installations with a single one.
 const EMBEDDED: TenantId = TenantId(1);

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use sqlx::query;
 
 use super::engine::{Connection, Pool};
-use crate::error::{Stored, corrupt};
 use super::rows::Fields;
+use crate::error::{Stored, corrupt};
 
 /// A part of a stream, in bytes.
 #[derive(Clone, Copy)]

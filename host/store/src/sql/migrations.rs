@@ -9,7 +9,6 @@ use crate::error::OpenError;
 /// The migrations of one engine; the first is number 1.
 pub(crate) type Migrations = &'static [&'static str];
 
-
 /// Applies what is missing, each migration in a transaction of its own.
 pub(crate) async fn apply(
     connection: &mut Connection,

@@ -13,9 +13,9 @@ use bytes::Bytes;
 use sqlx::{QueryBuilder, query};
 
 use super::engine::{Connection, Engine, Query, for_update};
-use crate::error::Stored;
 use super::rows::{Fields, count, json_text, listing, micros, push_page};
 use super::{EngineStore, permissions};
+use crate::error::Stored;
 
 macro_rules! pack_columns {
     () => {

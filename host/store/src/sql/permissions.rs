@@ -8,8 +8,8 @@ use attune_domain::store::{StoreError, StoreResult};
 use sqlx::query;
 
 use super::engine::{Connection, Pool};
-use crate::error::Stored;
 use super::rows::{Fields, json_text};
+use crate::error::Stored;
 
 /// Assigns a set by ref; it need not exist yet.
 pub(crate) async fn assign(

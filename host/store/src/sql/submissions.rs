@@ -9,9 +9,9 @@ use attune_domain::store::{StoreResult, Submitted};
 use sqlx::query;
 
 use super::engine::{Connection, lock};
-use crate::error::{Stored, corrupt};
 use super::executions::{self, StateRow, execution_columns};
 use super::rows::{Fields, json_text, micros, optional_json_text};
+use crate::error::{Stored, corrupt};
 
 /// How long an idempotency key is remembered.
 const KEY_KEPT: Duration = Duration::from_hours(24);

@@ -9,8 +9,8 @@ use sqlx::query;
 
 use super::EngineStore;
 use super::engine::Connection;
-use crate::error::Stored;
 use super::rows::{Fields, micros};
+use crate::error::Stored;
 
 #[async_trait]
 impl TokenStore for EngineStore {

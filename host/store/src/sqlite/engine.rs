@@ -28,7 +28,6 @@ macro_rules! for_update {
 pub(crate) use for_update;
 
 /// There is one writer: it holds every lock.
-#[expect(clippy::unused_async, reason = "other engines ask the server")]
 pub(crate) async fn lock(_connection: &mut Connection, _name: &str) -> StoreResult<()> {
     Ok(())
 }

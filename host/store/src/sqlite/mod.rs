@@ -53,17 +53,6 @@ impl SqliteStore {
         Ok(SqliteStore { writer, readers, searcher })
     }
 
-    /// Finishes the writes that wait, moves the WAL into the database and closes it.
-    /// Later calls fail with `Unavailable`.
-    pub async fn close(&self) {
-        // Readers first: the WAL can be emptied only while nobody reads from it.
-        self.readers.close().await;
-        self.searcher.close().await;
-        self.writer.close().await;
-    }
-}
-
-impl SqliteStore {
     fn readers_for(&self, searches: bool) -> &Pool {
         if searches { &self.searcher } else { &self.readers }
     }
@@ -73,5 +62,13 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn ping(&self) -> StoreResult<()> {
         sqlx::query("SELECT 1").execute(&self.readers).await.map(|_| ()).stored()
+    }
+
+    /// Moves the WAL into the database.
+    async fn close(&self) {
+        // Readers first: the WAL can be emptied only while nobody reads from it.
+        self.readers.close().await;
+        self.searcher.close().await;
+        self.writer.close().await;
     }
 }

@@ -8,10 +8,10 @@ use attune_domain::pack::Pack;
 use attune_domain::store::{StoreError, StoreResult};
 use sqlx::query;
 
-use super::{action_columns, read};
 use super::super::engine::{Connection, Query, for_update};
-use crate::error::Stored;
 use super::super::rows::{Fields, json_text, micros, optional_json_text};
+use super::{action_columns, read};
+use crate::error::Stored;
 
 /// The pack that an action is written for, and the tenant who writes.
 #[derive(Clone, Copy)]

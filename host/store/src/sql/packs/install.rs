@@ -8,11 +8,11 @@ use attune_domain::pack::{Pack, PackArchive, PackInstall};
 use attune_domain::store::StoreResult;
 use sqlx::query;
 
-use super::{create, own, replace, taken};
 use super::super::engine::{Connection, lock};
-use crate::error::Stored;
 use super::super::rows::micros;
 use super::super::{actions, permissions};
+use super::{create, own, replace, taken};
+use crate::error::Stored;
 
 /// How long the files of a version are kept after no pack names it any more: longer than
 /// any run that began with it.
