@@ -26,7 +26,7 @@ rust() {
 }
 
 export -f rust
-step "rust" .config/postgres.sh bash -euo pipefail -c rust
+step "rust" .config/python.sh tests -m support.postgres bash -euo pipefail -c rust
 step "python guest" python3 runtimes/python/tests/run.py
 step "lint" .config/lint.sh
 # The last step: what it could not test on this machine stands right above the summary.

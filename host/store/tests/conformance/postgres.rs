@@ -1,6 +1,7 @@
 //! `PostgreSQL` as a database to check, and what only it has.
 //!
-//! `.config/postgres.sh` starts one and says where it is; each check has a schema of its own in it.
+//! `tests/support/postgres.py` starts one and says where it is; each check has a schema of its own
+//! in it.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub(crate) async fn open() -> Postgres {
 async fn new_schema() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let url = std::env::var(URL).unwrap_or_else(|_| {
-        panic!("{URL} is not set: run this as `.config/postgres.sh cargo test …`")
+        panic!("{URL} is not set: run `.config/python.sh tests -m support.postgres cargo test …`")
     });
     let schema = format!("check_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let mut connection = connect(&url).await;
