@@ -9,6 +9,7 @@ import pytest
 from support.api import SECRETS, Api
 from support.logs import LogCheck
 from support.packs import install_behaviour, unique
+from support.postgres import Cluster, cluster
 from support.server import BINARY, LOGIN, PASSWORD, Server, forget_old_builds
 
 StartServer = Callable[..., Server]
@@ -18,6 +19,13 @@ def pytest_sessionstart() -> None:
     if not BINARY.exists():
         pytest.exit(f"there is no {BINARY}: run `make build` first", returncode=2)
     forget_old_builds()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """One PostgreSQL for all tests that leave it as they found it."""
+    with cluster() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
