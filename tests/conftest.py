@@ -28,15 +28,23 @@ def postgres() -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def shared_server() -> Iterator[Server]:
-    """One server for all tests that leave it as they found it."""
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def shared_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """One server for all tests that leave it as they found it; one after the other on each engine."""
     with tempfile.TemporaryDirectory(prefix="attune-test-") as home:
-        server = Server(Path(home)).start()
+        server = Server(Path(home), **database(request)).start()
         yield server
         code = server.stop()
         server.close()
         assert code == 0, f"the shared server ended with {code}"
+
+
+def database(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The setting that makes a server use the engine that the request's parameter names."""
+    if request.param == "sqlite":
+        return {}
+    postgres: Cluster = request.getfixturevalue("postgres")
+    return {"database_url": postgres.new_database()}
 
 
 @pytest.fixture

@@ -102,6 +102,26 @@ def test_refs_that_try_something(admin: Api, ref: str) -> None:
     assert admin.get(f"/api/v1/packs/{ref}").status_code in (400, 404, 414, 422)
 
 
+NUL_BODIES: list[tuple[str, Json]] = [
+    ("/auth/register", {"login": "somebody\0else", "password": "a-good-password-77"}),
+    ("/auth/login", {"login": "somebody\0else", "password": "a-good-password-77"}),
+    ("/api/v1/packs", {"ref": "nul", "label": "a\0b", "version": "1.0.0"}),
+    (EXECUTE, {"action_ref": "core.echo\0"}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), NUL_BODIES)
+def test_a_nul_in_a_name(admin: Api, path: str, body: Json) -> None:
+    """Not every database can keep one."""
+    response = admin.post(path, body)
+    assert response.status_code in (401, 404, 422), response.text
+
+
+def test_a_nul_in_data(admin: Api) -> None:
+    assert admin.result("core.echo", {"message": "a\0b"})["stdout"] == "a\0b"
+    assert admin.http.get("/api/v1/executions?result_contains=a%00b").status_code == 400
+
+
 ODD_PAGES = ["page=0", "page=-1", "page_size=0", "page=abc", "page=999", "page=" + "9" * 30]
 
 

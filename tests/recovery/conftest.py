@@ -4,20 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from conftest import database
 from support.api import Api
 from support.packs import install_behaviour
-from support.postgres import Cluster
 from support.server import LOGIN, PASSWORD, Server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def small_server(start_server: Callable[..., Server], request: pytest.FixtureRequest) -> Server:
     """Two runners with two places each, and the pack `behaviour`; on each engine."""
-    database = {}
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        database["database_url"] = cluster.new_database()
-    server = start_server(runners=2, places_per_runner=2, **database)
+    server = start_server(runners=2, places_per_runner=2, **database(request))
     install_behaviour(sign_in(server))
     return server
 

@@ -156,6 +156,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Duplicate(what) => Problem::conflict(what),
             StoreError::Conflict => Problem::conflict("it was changed at the same time; try again"),
+            StoreError::NulInText => Problem::unprocessable(error.to_string()),
             StoreError::Full => {
                 warn!("new data is refused: the disk is full");
                 Problem::full("the server's disk is full; try again when there is room")

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The row has moved on since the caller read it.
     #[error("the row was changed by somebody else")]
     Conflict,
+    /// A text holds what no database of ours can keep.
+    #[error("a text holds a NUL character, which cannot be stored; leave it out")]
+    NulInText,
     /// The disk is full. The same call may succeed later.
     #[error("the database's disk is full")]
     Full,

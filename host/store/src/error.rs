@@ -50,6 +50,11 @@ fn store_error(error: sqlx::Error) -> StoreError {
         sqlx::Error::Database(database) if database.kind() == ErrorKind::ForeignKeyViolation => {
             StoreError::Conflict
         }
+        sqlx::Error::Database(database)
+            if database.code().as_deref() == Some(postgres::NUL_IN_TEXT) =>
+        {
+            StoreError::NulInText
+        }
         _ => StoreError::Unavailable(Box::new(error)),
     }
 }

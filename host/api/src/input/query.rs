@@ -5,7 +5,9 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path as AxumPath, Query as AxumQuery};
+use axum::http::Uri;
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 
@@ -18,6 +20,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryString<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<QueryString<T>, Problem> {
+        refuse_nul(&parts.uri)?;
         match AxumQuery::try_from_uri(&parts.uri) {
             Ok(AxumQuery(query)) => Ok(QueryString(query)),
             Err(error) => Err(Problem::bad_request(error.body_text())),
@@ -32,11 +35,21 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Path<T>, Problem> {
+        refuse_nul(&parts.uri)?;
         match AxumPath::from_request_parts(parts, state).await {
             Ok(AxumPath(value)) => Ok(Path(value)),
             Err(error) => Err(Problem::bad_request(error.body_text())),
         }
     }
+}
+
+/// No name and no text that is stored holds a NUL, and not every database can be asked for one.
+fn refuse_nul(uri: &Uri) -> Result<(), Problem> {
+    let asked = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if asked.contains("%00") {
+        return Err(Problem::bad_request("the address holds a NUL character (%00)"));
+    }
+    Ok(())
 }
 
 /// For `#[serde(default, deserialize_with)]`: clients send absent values as `name=`.

@@ -28,6 +28,9 @@ impl Checks {
             };
             self.0 = Some(Problem::invalid(field, format!("{bounds}, not {length}")));
         }
+        if self.0.is_none() && value.contains('\0') {
+            self.0 = Some(Problem::invalid(field, "must not hold a NUL character"));
+        }
         self
     }
 

@@ -25,6 +25,9 @@ const MIGRATIONS: Migrations = &[include_str!("../../migrations/postgres/0001_fi
 /// Result codes that mean a full disk: `disk_full`.
 pub(crate) const FULL: &[&str] = &["53100"];
 
+/// `character_not_in_repertoire`: texts here are UTF-8, of which this engine refuses only NUL.
+pub(crate) const NUL_IN_TEXT: &str = "22021";
+
 /// Connections of one server, besides the one that searches.
 const CONNECTIONS: u32 = 16;
 /// How long a call waits for one of them, or for the database to answer at all.
