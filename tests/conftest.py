@@ -30,7 +30,7 @@ def postgres() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def shared_server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """One server for all tests that leave it as they found it; one after the other on each engine."""
+    """One server on each engine, for all tests that leave it as they found it."""
     with tempfile.TemporaryDirectory(prefix="attune-test-") as home:
         server = Server(Path(home), **database(request)).start()
         yield server
