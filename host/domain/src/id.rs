@@ -32,6 +32,8 @@ ids! {
     ExecutionId,
     /// A server process that runs executions.
     WorkerId,
+    /// The time for which a worker may hold executions.
+    LeaseId,
     /// A named list of grants.
     PermissionSetId,
 }

@@ -22,6 +22,7 @@ pub mod runner;
 pub mod schema;
 pub mod secret_parameters;
 pub mod store;
+pub mod worker;
 
 /// A JSON value, as it travels on the wire and rests in the store.
 pub type Json = serde_json::Value;

@@ -14,11 +14,12 @@ use crate::clock::Timestamp;
 use crate::execution::{
     Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State,
 };
-use crate::id::{ExecutionId, IdentityId, TenantId, WorkerId};
+use crate::id::{ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
 use crate::identity::{Identity, IssuedToken, NewIdentity};
 use crate::pack::{NewPack, Pack, PackChange, PackInstall};
 use crate::page::{Listing, Page};
 use crate::runner::Stream;
+use crate::worker::{Acquired, Cordon, Holder, Load, Pulse, Renewed, Worker};
 
 /// Why a store call failed. What was not found is `None`, not an error.
 #[derive(Debug, thiserror::Error)]
@@ -260,16 +261,17 @@ pub trait ExecutionStore: Send + Sync {
     async fn execution_stats(&self, scope: Scope) -> StoreResult<ExecutionStats>;
 
     /// Claims up to `limit` requested executions, oldest first; they are `scheduled` for
-    /// `worker` when this returns.
+    /// `holder` when this returns. None when its lease has ended.
     async fn claim(
         &self,
-        worker: WorkerId,
+        holder: Holder,
         limit: u32,
         now: Timestamp,
     ) -> StoreResult<Vec<Execution>>;
 
     /// Writes the state of an execution together with output of its run. `Conflict` unless
-    /// the stored version is the one before `state.version`. When the state is that of another
+    /// the stored version is the one before `state.version`, and, where there is a `fence`, the
+    /// execution is held under that lease and the lease has not ended. When the state is that of another
     /// start (`running`, `starts` above 1), the output of the one before is dropped.
     async fn write_state(
         &self,
@@ -277,13 +279,16 @@ pub trait ExecutionStore: Send + Sync {
         id: ExecutionId,
         state: &State,
         log: Vec<LogChunk>,
+        fence: Option<LeaseId>,
     ) -> StoreResult<()>;
 
-    /// Keeps output of a run that goes on.
+    /// Keeps output of a run that goes on. `Conflict` unless the execution is held under the
+    /// lease `fence`, and that has not ended.
     async fn append_log(
         &self,
         scope: Scope,
         id: ExecutionId,
+        fence: Option<LeaseId>,
         log: Vec<LogChunk>,
     ) -> StoreResult<()>;
 
@@ -296,17 +301,56 @@ pub trait ExecutionStore: Send + Sync {
         offset: u64,
         limit: u64,
     ) -> StoreResult<Bytes>;
+}
 
-    /// The worker of this name, registered now if it is new.
-    async fn register_worker(&self, name: &str, now: Timestamp) -> StoreResult<WorkerId>;
+#[async_trait]
+pub trait WorkerStore: Send + Sync {
+    /// Gives the worker of this name, which is made if it is new, a lease, unless it has one.
+    async fn acquire_lease(&self, name: &str, now: Timestamp) -> StoreResult<Acquired>;
 
-    /// Executions that a worker holds: scheduled, running or canceling.
-    async fn held_by(&self, worker: WorkerId) -> StoreResult<Vec<Execution>>;
+    /// A beat: the lease is renewed, and the worker's load noted.
+    async fn renew_lease(&self, lease: LeaseId, load: Load, now: Timestamp)
+    -> StoreResult<Renewed>;
+
+    /// Ends a lease of one's own.
+    async fn end_lease(&self, lease: LeaseId, now: Timestamp) -> StoreResult<()>;
+
+    /// Ends a lease of somebody who is thought to be gone; false when it has ended already, or
+    /// there was another beat.
+    async fn revoke_lease(&self, pulse: &Pulse, now: Timestamp) -> StoreResult<bool>;
+
+    /// Every lease that has not ended.
+    async fn pulses(&self) -> StoreResult<Vec<Pulse>>;
+
+    /// Executions that are held under a lease, scheduled, running or canceling; oldest first.
+    async fn held_under(&self, lease: LeaseId) -> StoreResult<Vec<Execution>>;
+
+    /// Executions that are held under leases that have ended, oldest first, at most `limit`.
+    async fn orphans(&self, limit: u32) -> StoreResult<Vec<Execution>>;
+
+    async fn worker(&self, id: WorkerId) -> StoreResult<Option<Worker>>;
+
+    /// By name.
+    async fn workers(&self) -> StoreResult<Vec<Worker>>;
+
+    /// Keeps new work away from a worker, or lets it have some again.
+    async fn set_cordon(
+        &self,
+        id: WorkerId,
+        cordon: Option<Cordon>,
+        now: Timestamp,
+    ) -> StoreResult<Option<Worker>>;
 }
 
 /// Everything a server needs of its database.
 #[async_trait]
-pub trait Store: IdentityStore + TokenStore + PackStore + ActionStore + ExecutionStore {
+pub trait Store:
+    IdentityStore + TokenStore + PackStore + ActionStore + ExecutionStore + WorkerStore
+{
+    /// Whether other processes may use the database at the same time. Where they cannot, an
+    /// earlier process is known to be gone, and nobody is watched.
+    fn is_shared(&self) -> bool;
+
     /// Whether the database answers.
     async fn ping(&self) -> StoreResult<()>;
 

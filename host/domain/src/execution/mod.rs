@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub use status::{ExecutionStatus, UnknownStatus};
 
 use crate::clock::Timestamp;
-use crate::id::{ActionId, ExecutionId, IdentityId, TenantId, WorkerId};
+use crate::id::{ActionId, ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
 use crate::{Json, JsonObject};
 
 /// One run of an action, as stored.
@@ -48,6 +48,8 @@ pub struct State {
     pub version: i64,
     /// The worker that claimed it.
     pub worker: Option<WorkerId>,
+    /// The lease under which that worker holds it, or held it.
+    pub lease: Option<LeaseId>,
     /// How often it was handed to a runner.
     pub starts: u32,
     pub started_at: Option<Timestamp>,
@@ -62,6 +64,7 @@ impl State {
             status: ExecutionStatus::Requested,
             version: 0,
             worker: None,
+            lease: None,
             starts: 0,
             started_at: None,
             result: None,

@@ -41,6 +41,7 @@ impl Outcome {
 pub struct Worker<'a> {
     pub id: WorkerId,
     pub name: &'a str,
+    pub cordoned: bool,
 }
 
 /// What the run wrote, as far as it was kept, and where stderr can be read.
@@ -122,7 +123,7 @@ fn lost(error: &str, original_status: ExecutionStatus, worker: Worker) -> Json {
         "failure_reason": "runner_lost",
         "abandoned_by": "execution_timeout_monitor",
         "original_status": original_status.as_str(),
-        "worker": {"id": worker.id, "name": worker.name, "cordoned": false},
+        "worker": {"id": worker.id, "name": worker.name, "cordoned": worker.cordoned},
     })
 }
 
@@ -270,7 +271,7 @@ mod tests {
         }
     }
 
-    const WORKER: Worker = Worker { id: WorkerId(7), name: "attune-test" };
+    const WORKER: Worker = Worker { id: WorkerId(7), name: "attune-test", cordoned: false };
 
     fn run(end: RunEnd, stdout: &str, stderr: &str, format: OutputFormat) -> Outcome {
         of_run(&report(end), &captured(stdout, stderr), format, &Limits::default(), WORKER)

@@ -14,7 +14,7 @@
 use super::outcome::{self, Outcome};
 use super::{ExecutionStatus, State};
 use crate::clock::Timestamp;
-use crate::id::WorkerId;
+use crate::worker::Holder;
 
 /// Starts that an action with `on_lost: rerun` gets before it has failed for good:
 /// it is started again at most twice (contract, README decision 5).
@@ -24,7 +24,7 @@ pub const MAX_STARTS: u32 = 3;
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A worker has taken it from the queue.
-    Claimed(WorkerId),
+    Claimed(Holder),
     /// It is being handed to a runner: from here on it may have started.
     Started,
     /// The worker gives it back; nothing of it has run.
@@ -80,9 +80,10 @@ pub fn apply(state: &State, event: Event, now: Timestamp) -> Result<Transition, 
     let mut next = State { version: state.version + 1, updated: now, ..state.clone() };
     let mut effects = Vec::new();
     match (state.status, event) {
-        (S::Requested, Event::Claimed(worker)) => {
+        (S::Requested, Event::Claimed(holder)) => {
             next.status = S::Scheduled;
-            next.worker = Some(worker);
+            next.worker = Some(holder.worker);
+            next.lease = Some(holder.lease);
         }
         (S::Scheduled, Event::Started) => {
             next.status = S::Running;
@@ -121,6 +122,7 @@ pub fn apply(state: &State, event: Event, now: Timestamp) -> Result<Transition, 
 fn back_to_queue(next: &mut State, effects: &mut Vec<Effect>) {
     next.status = ExecutionStatus::Requested;
     next.worker = None;
+    next.lease = None;
     next.started_at = None;
     effects.push(Effect::WakeQueue);
 }
@@ -131,6 +133,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::id::{LeaseId, WorkerId};
 
     fn at(second: i64) -> Timestamp {
         DateTime::from_timestamp(second, 0).unwrap()
@@ -148,12 +151,12 @@ mod tests {
         Event::Ended(Outcome { status, result: json!({}) })
     }
 
-    const WORKER: WorkerId = WorkerId(7);
+    const HOLDER: Holder = Holder { worker: WorkerId(7), lease: LeaseId(8) };
 
     #[test]
     fn an_ordinary_run() {
         let state =
-            after(&[Event::Claimed(WORKER), Event::Started, ended(ExecutionStatus::Completed)]);
+            after(&[Event::Claimed(HOLDER), Event::Started, ended(ExecutionStatus::Completed)]);
         let state = state.unwrap();
         assert_eq!(state.status, ExecutionStatus::Completed);
         assert_eq!((state.version, state.starts), (3, 1));
@@ -162,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_has_not_started_is_cancelled_at_once() {
-        let state = after(&[Event::Claimed(WORKER), Event::CancelRequested]).unwrap();
+        let state = after(&[Event::Claimed(HOLDER), Event::CancelRequested]).unwrap();
         assert_eq!(state.status, ExecutionStatus::Cancelled);
         assert_eq!(state.started_at, None);
         let result = state.result.unwrap();
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_runs_is_told_to_stop() {
-        let running = after(&[Event::Claimed(WORKER), Event::Started]).unwrap();
+        let running = after(&[Event::Claimed(HOLDER), Event::Started]).unwrap();
         let transition = apply(&running, Event::CancelRequested, at(9)).unwrap();
         assert_eq!(transition.state.status, ExecutionStatus::Canceling);
         assert_eq!(transition.effects, [Effect::StopRun]);
@@ -183,7 +186,7 @@ mod tests {
         for status in ExecutionStatus::ALL.into_iter().filter(|status| status.is_terminal()) {
             let state = State { status, ..State::requested(at(0)) };
             let events = [
-                Event::Claimed(WORKER),
+                Event::Claimed(HOLDER),
                 Event::Started,
                 Event::Released,
                 Event::Requeued,
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_lost_run_is_started_again_twice_at_most() {
-        let start = [Event::Claimed(WORKER), Event::Started];
+        let start = [Event::Claimed(HOLDER), Event::Started];
         let lost = [Event::Requeued];
         let events = [&start[..], &lost, &start, &lost, &start].concat();
         let state = after(&events).unwrap();
@@ -208,15 +211,16 @@ mod tests {
 
     #[test]
     fn what_never_started_goes_back_and_does_not_count_as_a_start() {
-        let state = after(&[Event::Claimed(WORKER), Event::Started, Event::Released]).unwrap();
+        let state = after(&[Event::Claimed(HOLDER), Event::Started, Event::Released]).unwrap();
         assert_eq!(state.status, ExecutionStatus::Requested);
-        assert_eq!((state.starts, state.started_at, state.worker), (0, None, None));
+        assert_eq!((state.starts, state.started_at), (0, None));
+        assert_eq!((state.worker, state.lease), (None, None));
     }
 
     #[test]
     fn a_promised_cancel_holds_even_if_the_run_ends_by_itself() {
         let events = [
-            Event::Claimed(WORKER),
+            Event::Claimed(HOLDER),
             Event::Started,
             Event::CancelRequested,
             ended(ExecutionStatus::Completed),

@@ -20,7 +20,10 @@ use writer::Writer;
 
 type EngineStore = PostgresStore;
 
-const MIGRATIONS: Migrations = &[include_str!("../../migrations/postgres/0001_first.sql")];
+const MIGRATIONS: Migrations = &[
+    include_str!("../../migrations/postgres/0001_first.sql"),
+    include_str!("../../migrations/postgres/0002_leases.sql"),
+];
 
 /// Result codes that mean a full disk: `disk_full`.
 pub(crate) const FULL: &[&str] = &["53100"];
@@ -78,6 +81,10 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), OpenError> {
 
 #[async_trait]
 impl Store for PostgresStore {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn ping(&self) -> StoreResult<()> {
         sqlx::query("SELECT 1").execute(&self.readers).await.map(|_| ()).stored()
     }

@@ -7,16 +7,18 @@ use attune_domain::execution::{
     Execution, ExecutionFilter, ExecutionStats, ExecutionStatus, ExecutionSummary, NewExecution,
     State,
 };
-use attune_domain::id::{ActionId, ExecutionId, IdentityId, TenantId, WorkerId};
+use attune_domain::id::{ActionId, ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
 use attune_domain::page::{Listing, Page};
 use attune_domain::runner::Stream;
 use attune_domain::store::{ExecutionStore, LogChunk, StoreError, StoreResult, Submitted};
+use attune_domain::worker::Holder;
 use bytes::Bytes;
 use sqlx::{QueryBuilder, query};
 
 use super::engine::{Connection, Engine};
 use super::rows::{Fields, containing, count, listing, micros, optional_json_text, push_page};
 use super::submissions::Submission;
+use super::workers::within;
 use super::{EngineStore, claims, logs};
 use crate::error::Stored;
 
@@ -26,7 +28,8 @@ macro_rules! execution_columns {
         "execution.id, execution.tenant, \
          (SELECT action.id FROM action WHERE action.id = execution.action), \
          execution.action_ref, execution.parent, execution.executor, execution.status, \
-         execution.version, execution.worker, execution.starts, execution.started_at, \
+         execution.version, execution.worker, execution.lease, execution.starts, \
+         execution.started_at, \
          execution.created, execution.updated, execution.permission_set_refs, \
          execution.extra, execution.env_vars, execution.config, \
          execution.redacted_config, execution.result"
@@ -45,6 +48,7 @@ pub(crate) fn read(fields: &mut Fields<'_>) -> StoreResult<Execution> {
         status: fields.word(|word| word.parse().ok())?,
         version: fields.get()?,
         worker: fields.get::<Option<i64>>()?.map(WorkerId),
+        lease: fields.get::<Option<i64>>()?.map(LeaseId),
         starts: fields.number()?,
         started_at: fields.optional_time()?,
         // Stands elsewhere in the row.
@@ -148,13 +152,13 @@ impl ExecutionStore for EngineStore {
 
     async fn claim(
         &self,
-        worker: WorkerId,
+        holder: Holder,
         limit: u32,
         now: Timestamp,
     ) -> StoreResult<Vec<Execution>> {
         self.writer
             .write_or_refuse(move |connection| {
-                Box::pin(claims::claim(connection, worker, limit, now))
+                Box::pin(claims::claim(connection, holder, limit, now))
             })
             .await
     }
@@ -165,12 +169,13 @@ impl ExecutionStore for EngineStore {
         id: ExecutionId,
         state: &State,
         log: Vec<LogChunk>,
+        fence: Option<LeaseId>,
     ) -> StoreResult<()> {
         let tenant = scope.tenant();
         let row = StateRow::of(state);
         self.writer
             .write_or_refuse(move |connection| {
-                Box::pin(write_state(connection, tenant, id, row, log))
+                Box::pin(write_state(connection, tenant, id, row, log, fence))
             })
             .await
     }
@@ -179,11 +184,14 @@ impl ExecutionStore for EngineStore {
         &self,
         scope: Scope,
         id: ExecutionId,
+        fence: Option<LeaseId>,
         log: Vec<LogChunk>,
     ) -> StoreResult<()> {
         let tenant = scope.tenant();
         self.writer
-            .write_or_refuse(move |connection| Box::pin(logs::append(connection, tenant, id, log)))
+            .write_or_refuse(move |connection| {
+                Box::pin(logs::append(connection, tenant, id, fence, log))
+            })
             .await
     }
 
@@ -197,19 +205,6 @@ impl ExecutionStore for EngineStore {
     ) -> StoreResult<Bytes> {
         let range = logs::Range { offset, limit };
         logs::read(&self.readers, scope.tenant(), id, stream, range).await
-    }
-
-    async fn register_worker(&self, name: &str, now: Timestamp) -> StoreResult<WorkerId> {
-        let name = name.to_owned();
-        self.writer
-            .write_or_refuse(move |connection| {
-                Box::pin(claims::register_worker(connection, name, now))
-            })
-            .await
-    }
-
-    async fn held_by(&self, worker: WorkerId) -> StoreResult<Vec<Execution>> {
-        claims::held_by(&self.readers, worker).await
     }
 }
 
@@ -245,6 +240,7 @@ pub(crate) struct StateRow {
     pub(crate) status: ExecutionStatus,
     pub(crate) version: i64,
     pub(crate) worker: Option<i64>,
+    pub(crate) lease: Option<i64>,
     pub(crate) starts: i64,
     pub(crate) started_at: Option<i64>,
     pub(crate) updated: i64,
@@ -257,6 +253,7 @@ impl StateRow {
             status: state.status,
             version: state.version,
             worker: state.worker.map(|worker| worker.0),
+            lease: state.lease.map(|lease| lease.0),
             starts: i64::from(state.starts),
             started_at: state.started_at.map(micros),
             updated: micros(state.updated),
@@ -271,13 +268,15 @@ async fn write_state(
     id: ExecutionId,
     state: StateRow,
     log: Vec<LogChunk>,
+    fence: Option<LeaseId>,
 ) -> StoreResult<()> {
     let starts_again = state.status == ExecutionStatus::Running && state.starts > 1;
-    let done = query(
+    let done = query(concat!(
         "UPDATE execution SET status = $4, version = $3, worker = $5, starts = $6,
-             started_at = $7, updated = $8, result = $9
-         WHERE id = $1 AND tenant = $2 AND version = $3 - 1",
-    )
+                 started_at = $7, updated = $8, result = $9, lease = $10
+             WHERE id = $1 AND tenant = $2 AND version = $3 - 1 AND ",
+        within!("$11")
+    ))
     .bind(id.0)
     .bind(tenant.0)
     .bind(state.version)
@@ -287,6 +286,8 @@ async fn write_state(
     .bind(state.started_at)
     .bind(state.updated)
     .bind(state.result)
+    .bind(state.lease)
+    .bind(fence.map(|lease| lease.0))
     .execute(&mut *connection)
     .await
     .stored()?;
@@ -296,5 +297,6 @@ async fn write_state(
     if starts_again {
         logs::delete(connection, tenant, id).await?;
     }
-    logs::append(connection, tenant, id, log).await
+    // The state that was just written passed the fence, and may have ended the holding.
+    logs::append(connection, tenant, id, None, log).await
 }

@@ -1,6 +1,6 @@
 //! What runs wrote to stdout and stderr, in chunks.
 
-use attune_domain::id::{ExecutionId, TenantId};
+use attune_domain::id::{ExecutionId, LeaseId, TenantId};
 use attune_domain::runner::Stream;
 use attune_domain::store::{LogChunk, StoreError, StoreResult};
 use bytes::Bytes;
@@ -8,6 +8,7 @@ use sqlx::query;
 
 use super::engine::{Connection, Pool};
 use super::rows::Fields;
+use super::workers::within;
 use crate::error::{Stored, corrupt};
 
 /// A part of a stream, in bytes.
@@ -18,24 +19,27 @@ pub(crate) struct Range {
 }
 
 /// Keeps chunks; one that is there already is written over, so that a call may be repeated.
-/// `Conflict` when the tenant has no such execution.
+/// `Conflict` when the tenant has no such execution, or `fence` keeps the caller out.
 pub(crate) async fn append(
     connection: &mut Connection,
     tenant: TenantId,
     id: ExecutionId,
+    fence: Option<LeaseId>,
     log: Vec<LogChunk>,
 ) -> StoreResult<()> {
     for chunk in log {
-        let done = query(
+        let done = query(concat!(
             "INSERT INTO execution_log (tenant, execution, stream, start_offset, bytes)
-             SELECT tenant, id, $3, $4, $5 FROM execution WHERE id = $1 AND tenant = $2
-             ON CONFLICT (execution, stream, start_offset) DO UPDATE SET bytes = excluded.bytes",
-        )
+             SELECT tenant, id, $3, $4, $5 FROM execution WHERE id = $1 AND tenant = $2 AND ",
+            within!("$6"),
+            " ON CONFLICT (execution, stream, start_offset) DO UPDATE SET bytes = excluded.bytes",
+        ))
         .bind(id.0)
         .bind(tenant.0)
         .bind(chunk.stream.as_str())
         .bind(position(chunk.offset))
         .bind(Vec::from(chunk.bytes))
+        .bind(fence.map(|lease| lease.0))
         .execute(&mut *connection)
         .await
         .stored()?;

@@ -15,5 +15,6 @@ mod permissions;
 mod rows;
 mod submissions;
 mod tokens;
+mod workers;
 
 use super::{EngineStore, engine};

@@ -83,9 +83,9 @@ impl Submission {
         let execution = &self.execution;
         let row = query(
             "INSERT INTO execution (tenant, action, action_ref, executor, status, version,
-                 worker, starts, started_at, created, updated, permission_set_refs, extra,
+                 worker, lease, starts, started_at, created, updated, permission_set_refs, extra,
                  env_vars, config, redacted_config, result)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              RETURNING id",
         )
         .bind(execution.tenant.0)
@@ -95,6 +95,7 @@ impl Submission {
         .bind(self.row.state.status.as_str())
         .bind(self.row.state.version)
         .bind(self.row.state.worker)
+        .bind(self.row.state.lease)
         .bind(self.row.state.starts)
         .bind(self.row.state.started_at)
         .bind(micros(execution.created))

@@ -22,7 +22,10 @@ use writer::Writer;
 
 type EngineStore = SqliteStore;
 
-const MIGRATIONS: Migrations = &[include_str!("../../migrations/sqlite/0001_first.sql")];
+const MIGRATIONS: Migrations = &[
+    include_str!("../../migrations/sqlite/0001_first.sql"),
+    include_str!("../../migrations/sqlite/0002_leases.sql"),
+];
 
 /// Result codes that mean a full disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` from growing
 /// the WAL's index.
@@ -60,6 +63,11 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
+    /// The folder of the file is held by one process.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn ping(&self) -> StoreResult<()> {
         sqlx::query("SELECT 1").execute(&self.readers).await.map(|_| ()).stored()
     }

@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use attune_domain::execution::Execution;
 use attune_domain::execution::transition::{Event, apply};
-use attune_domain::execution::{Execution, ExecutionStatus};
-use attune_domain::id::WorkerId;
 
-use crate::support::{Database, EMBEDDED, at, demo_action, own, submit};
+use crate::support::{Database, EMBEDDED, at, demo_action, lease, own, submit};
 
 fn ids(executions: &[Execution]) -> Vec<i64> {
     executions.iter().map(|execution| execution.id.0).collect()
@@ -16,23 +15,25 @@ fn ids(executions: &[Execution]) -> Vec<i64> {
 pub(crate) async fn a_claim_is_the_transition(database: &mut dyn Database) {
     let store = database.store();
     let action = demo_action(&*store, EMBEDDED).await;
+    let holder = lease(&*store, "one").await;
     let made = submit(&*store, &action, 0).await;
-    let claimed = store.claim(WorkerId(7), 10, at(4)).await.unwrap();
-    let state = apply(&made.state, Event::Claimed(WorkerId(7)), at(4)).unwrap().state;
+    let claimed = store.claim(holder, 10, at(4)).await.unwrap();
+    let state = apply(&made.state, Event::Claimed(holder), at(4)).unwrap().state;
     assert_eq!(claimed, [Execution { state, ..made.clone() }]);
     assert_eq!(store.execution(own(), made.id).await.unwrap().as_ref(), claimed.first());
-    assert!(store.claim(WorkerId(7), 10, at(4)).await.unwrap().is_empty());
+    assert!(store.claim(holder, 10, at(4)).await.unwrap().is_empty());
 }
 
 pub(crate) async fn the_oldest_are_claimed_first(database: &mut dyn Database) {
     let store = database.store();
     let action = demo_action(&*store, EMBEDDED).await;
+    let holder = lease(&*store, "one").await;
     let mut made = Vec::new();
     for second in 0..5 {
         made.push(submit(&*store, &action, second).await.id.0);
     }
-    assert_eq!(ids(&store.claim(WorkerId(1), 2, at(9)).await.unwrap()), made[..2]);
-    assert_eq!(ids(&store.claim(WorkerId(1), 9, at(9)).await.unwrap()), made[2..]);
+    assert_eq!(ids(&store.claim(holder, 2, at(9)).await.unwrap()), made[..2]);
+    assert_eq!(ids(&store.claim(holder, 9, at(9)).await.unwrap()), made[2..]);
 }
 
 pub(crate) async fn nothing_is_claimed_twice(database: &mut dyn Database) {
@@ -41,13 +42,18 @@ pub(crate) async fn nothing_is_claimed_twice(database: &mut dyn Database) {
     for second in 0..40 {
         submit(&*store, &action, second).await;
     }
-    let claimers: Vec<_> = (1..=4)
-        .map(|worker| {
+    let mut holders = Vec::new();
+    for name in ["one", "two", "three", "four"] {
+        holders.push(lease(&*store, name).await);
+    }
+    let claimers: Vec<_> = holders
+        .into_iter()
+        .map(|holder| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
                 let mut claimed = Vec::new();
                 loop {
-                    let more = store.claim(WorkerId(worker), 3, at(99)).await.unwrap();
+                    let more = store.claim(holder, 3, at(99)).await.unwrap();
                     if more.is_empty() {
                         return claimed;
                     }
@@ -64,22 +70,12 @@ pub(crate) async fn nothing_is_claimed_twice(database: &mut dyn Database) {
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), 40);
 }
 
-pub(crate) async fn a_worker_finds_what_it_holds(database: &mut dyn Database) {
+pub(crate) async fn nothing_is_claimed_under_an_ended_lease(database: &mut dyn Database) {
     let store = database.store();
-    let worker = store.register_worker("here", at(0)).await.unwrap();
-    assert_eq!(store.register_worker("here", at(1)).await.unwrap(), worker);
-    assert_ne!(store.register_worker("there", at(1)).await.unwrap(), worker);
-
     let action = demo_action(&*store, EMBEDDED).await;
-    for second in 0..3 {
-        submit(&*store, &action, second).await;
-    }
-    let claimed = store.claim(worker, 2, at(4)).await.unwrap();
-    let held = store.held_by(worker).await.unwrap();
-    assert_eq!(held, claimed);
-
-    let cancelled = apply(&held[0].state, Event::CancelRequested, at(5)).unwrap().state;
-    assert_eq!(cancelled.status, ExecutionStatus::Cancelled);
-    store.write_state(own(), held[0].id, &cancelled, Vec::new()).await.unwrap();
-    assert_eq!(ids(&store.held_by(worker).await.unwrap()), [held[1].id.0]);
+    let made = submit(&*store, &action, 0).await;
+    let holder = lease(&*store, "one").await;
+    store.end_lease(holder.lease, at(1)).await.unwrap();
+    assert!(store.claim(holder, 9, at(2)).await.unwrap().is_empty());
+    assert_eq!(store.execution(own(), made.id).await.unwrap(), Some(made));
 }

@@ -8,19 +8,19 @@ use attune_domain::execution::transition::{Event, apply};
 use attune_domain::execution::{
     Execution, ExecutionFilter, ExecutionStats, ExecutionStatus, Idempotency, NewExecution, State,
 };
-use attune_domain::id::{IdentityId, WorkerId};
+use attune_domain::id::IdentityId;
 use attune_domain::page::Page;
 use attune_domain::store::{Store, StoreError, Submitted};
 use serde_json::json;
 
 use crate::support::{
-    ALL, Database, EMBEDDED, SOMEBODY, at, demo_action, fails, install, new_execution, own, page,
-    submit, submit_as,
+    ALL, Database, EMBEDDED, SOMEBODY, at, demo_action, fails, holder, install, new_execution, own,
+    page, submit, submit_as,
 };
 
 /// The state after an execution was claimed and started.
 pub(crate) fn running(execution: &Execution) -> State {
-    let claimed = apply(&execution.state, Event::Claimed(WorkerId(1)), at(1)).unwrap().state;
+    let claimed = apply(&execution.state, Event::Claimed(holder(1)), at(1)).unwrap().state;
     apply(&claimed, Event::Started, at(2)).unwrap().state
 }
 
@@ -45,7 +45,7 @@ pub(crate) async fn a_submission_reads_back(database: &mut dyn Database) {
     assert_eq!((read.action, read.executor), (Some(action.id), Some(SOMEBODY)));
 
     let state = ended(&made, ExecutionStatus::Completed, json!({"data": "ü"}));
-    store.write_state(own(), made.id, &state, Vec::new()).await.unwrap();
+    store.write_state(own(), made.id, &state, Vec::new(), None).await.unwrap();
     let read = store.execution(own(), made.id).await.unwrap().unwrap();
     assert_eq!(read, Execution { state, ..made });
 }
@@ -55,9 +55,9 @@ pub(crate) async fn an_old_version_is_refused(database: &mut dyn Database) {
     let action = demo_action(&*store, EMBEDDED).await;
     let made = submit(&*store, &action, 0).await;
     let cancelled = apply(&made.state, Event::CancelRequested, at(1)).unwrap().state;
-    let claimed = apply(&made.state, Event::Claimed(WorkerId(1)), at(1)).unwrap().state;
-    store.write_state(own(), made.id, &cancelled, Vec::new()).await.unwrap();
-    let late = store.write_state(own(), made.id, &claimed, Vec::new()).await;
+    let claimed = apply(&made.state, Event::Claimed(holder(1)), at(1)).unwrap().state;
+    store.write_state(own(), made.id, &cancelled, Vec::new(), None).await.unwrap();
+    let late = store.write_state(own(), made.id, &claimed, Vec::new(), None).await;
     fails!(late, StoreError::Conflict);
     let read = store.execution(own(), made.id).await.unwrap().unwrap();
     assert_eq!(read.state, cancelled);
@@ -104,7 +104,7 @@ pub(crate) async fn filters_narrow_the_list(database: &mut dyn Database) {
         NewExecution { executor: Some(IdentityId(5)), ..new_execution(&other, at(2)) };
     let second = submit_as(&*store, own(), somebody_else, 2).await.id.0;
     let state = ended(&first, ExecutionStatus::Failed, json!({}));
-    store.write_state(own(), first.id, &state, Vec::new()).await.unwrap();
+    store.write_state(own(), first.id, &state, Vec::new(), None).await.unwrap();
 
     let none = ExecutionFilter::default;
     let cases = [
@@ -126,7 +126,7 @@ pub(crate) async fn results_are_searched_for_plain_text(database: &mut dyn Datab
     for (second, text) in ["50% off", "50 off", "a_b", "aXb", r"back\slash"].iter().enumerate() {
         let made = submit(&*store, &action, i64::try_from(second).unwrap()).await;
         let state = ended(&made, ExecutionStatus::Completed, json!({"data": text}));
-        store.write_state(own(), made.id, &state, Vec::new()).await.unwrap();
+        store.write_state(own(), made.id, &state, Vec::new(), None).await.unwrap();
     }
     for (text, found) in [("50%", 1), ("50", 2), ("a_b", 1), ("A_B", 1), (r"k\\s", 1), ("z", 0)] {
         let filter =
@@ -142,7 +142,7 @@ pub(crate) async fn stats_count_by_status(database: &mut dyn Database) {
     submit(&*store, &action, 0).await;
     let made = submit(&*store, &action, 0).await;
     let state = ended(&made, ExecutionStatus::Completed, json!({}));
-    store.write_state(own(), made.id, &state, Vec::new()).await.unwrap();
+    store.write_state(own(), made.id, &state, Vec::new(), None).await.unwrap();
     let counted = ExecutionStats { total: 2, pending: 1, completed: 1, ..Default::default() };
     assert_eq!(store.execution_stats(own()).await.unwrap(), counted);
 }

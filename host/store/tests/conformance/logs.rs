@@ -2,12 +2,12 @@
 
 use attune_domain::execution::State;
 use attune_domain::execution::transition::{Event, apply};
-use attune_domain::id::{ExecutionId, WorkerId};
+use attune_domain::id::ExecutionId;
 use attune_domain::runner::Stream;
 use attune_domain::store::{LogChunk, Store};
 
 use crate::executions::running;
-use crate::support::{Database, EMBEDDED, at, demo_action, own, submit};
+use crate::support::{Database, EMBEDDED, at, demo_action, holder, own, submit};
 
 pub(crate) fn chunk(stream: Stream, offset: u64, text: &'static str) -> LogChunk {
     LogChunk { stream, offset, bytes: text.into() }
@@ -27,8 +27,8 @@ pub(crate) async fn output_reads_back_from_any_offset(database: &mut dyn Databas
         chunk(Stream::Stderr, 0, "oops"),
         chunk(Stream::Stdout, 6, "wor"),
     ];
-    store.append_log(own(), id, log).await.unwrap();
-    store.append_log(own(), id, vec![chunk(Stream::Stdout, 9, "ld")]).await.unwrap();
+    store.append_log(own(), id, None, log).await.unwrap();
+    store.append_log(own(), id, None, vec![chunk(Stream::Stdout, 9, "ld")]).await.unwrap();
     assert_eq!(read(&*store, id, 0, 100).await, "hello world");
     assert_eq!(read(&*store, id, 4, 3).await, "o w");
     assert_eq!(read(&*store, id, 7, u64::MAX).await, "orld");
@@ -44,7 +44,7 @@ pub(crate) async fn a_repeated_chunk_is_kept_once(database: &mut dyn Database) {
     let id = submit(&*store, &action, 0).await.id;
     for _ in 0..2 {
         let log = vec![chunk(Stream::Stdout, 0, "once")];
-        store.append_log(own(), id, log).await.unwrap();
+        store.append_log(own(), id, None, log).await.unwrap();
     }
     assert_eq!(read(&*store, id, 0, 100).await, "once");
 }
@@ -55,9 +55,10 @@ pub(crate) async fn output_comes_with_the_state(database: &mut dyn Database) {
     let made = submit(&*store, &action, 0).await;
     let state = State { version: 1, ..running(&made) };
     let log = || vec![chunk(Stream::Stdout, 0, "with it")];
-    store.write_state(own(), made.id, &state, log()).await.unwrap();
+    store.write_state(own(), made.id, &state, log(), None).await.unwrap();
     assert_eq!(read(&*store, made.id, 0, 100).await, "with it");
-    let refused = store.write_state(own(), made.id, &state, vec![chunk(Stream::Stdout, 7, "!")]);
+    let refused =
+        store.write_state(own(), made.id, &state, vec![chunk(Stream::Stdout, 7, "!")], None);
     assert!(refused.await.is_err());
     assert_eq!(read(&*store, made.id, 0, 100).await, "with it");
 }
@@ -68,18 +69,18 @@ pub(crate) async fn another_start_begins_a_new_log(database: &mut dyn Database) 
     let made = submit(&*store, &action, 0).await;
     let mut state = made.state.clone();
     let events = [
-        Event::Claimed(WorkerId(1)),
+        Event::Claimed(holder(1)),
         Event::Started,
         Event::Requeued,
-        Event::Claimed(WorkerId(1)),
+        Event::Claimed(holder(1)),
         Event::Started,
     ];
     for event in events {
         state = apply(&state, event, at(1)).unwrap().state;
-        store.write_state(own(), made.id, &state, Vec::new()).await.unwrap();
+        store.write_state(own(), made.id, &state, Vec::new(), None).await.unwrap();
         if state.starts == 1 {
             let log = vec![chunk(Stream::Stdout, 0, "first")];
-            store.append_log(own(), made.id, log).await.unwrap();
+            store.append_log(own(), made.id, None, log).await.unwrap();
         }
     }
     assert_eq!(read(&*store, made.id, 0, 100).await, "");

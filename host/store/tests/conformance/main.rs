@@ -18,6 +18,8 @@ mod scopes;
 mod sqlite;
 mod support;
 mod tokens;
+mod upgrade;
+mod workers;
 
 macro_rules! conformance {
     (@module $engine:ident $module:ident $($check:ident),* $(,)?) => {
@@ -67,7 +69,12 @@ mod on {
         }
         claims {
             a_claim_is_the_transition, the_oldest_are_claimed_first,
-            nothing_is_claimed_twice, a_worker_finds_what_it_holds,
+            nothing_is_claimed_twice, nothing_is_claimed_under_an_ended_lease,
+        }
+        workers {
+            a_worker_has_one_lease_at_a_time, a_renewed_lease_is_not_revoked,
+            what_is_held_is_found, who_lost_the_lease_is_refused,
+            a_cordon_is_told_with_the_next_beat,
         }
         logs {
             output_reads_back_from_any_offset, a_repeated_chunk_is_kept_once,

@@ -30,7 +30,7 @@ pub(crate) async fn open() -> Postgres {
 }
 
 /// The URL of a schema that nobody else uses.
-async fn new_schema() -> String {
+pub(crate) async fn new_schema() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let url = std::env::var(URL).unwrap_or_else(|_| {
         panic!("{URL} is not set: run `.config/python.sh tests -m support.postgres cargo test …`")
@@ -43,7 +43,7 @@ async fn new_schema() -> String {
     format!("{url}&application_name={schema}&options=-csearch_path%3D{schema}")
 }
 
-async fn connect(url: &str) -> PgConnection {
+pub(crate) async fn connect(url: &str) -> PgConnection {
     PgConnectOptions::from_str(url).unwrap().connect().await.unwrap()
 }
 

@@ -81,7 +81,7 @@ pub(crate) async fn executions_of_others_are_out_of_reach(database: &mut dyn Dat
         || NewExecution { idempotency: Some(idempotency.clone()), ..new_execution(&action, at(0)) };
     let mine = submit_as(&*store, own(), keyed(), 0).await;
     let log = vec![chunk(Stream::Stdout, 0, "secret")];
-    store.append_log(own(), mine.id, log).await.unwrap();
+    store.append_log(own(), mine.id, None, log).await.unwrap();
 
     let other = scope(OTHER);
     assert!(store.execution(other, mine.id).await.unwrap().is_none());
@@ -92,10 +92,10 @@ pub(crate) async fn executions_of_others_are_out_of_reach(database: &mut dyn Dat
     assert!(read.is_empty());
     let mut state = running(&mine);
     state.version = 1;
-    let written = store.write_state(other, mine.id, &state, Vec::new()).await;
+    let written = store.write_state(other, mine.id, &state, Vec::new(), None).await;
     fails!(written, StoreError::Conflict);
     let log = vec![chunk(Stream::Stdout, 6, " planted")];
-    fails!(store.append_log(other, mine.id, log).await, StoreError::Conflict);
+    fails!(store.append_log(other, mine.id, None, log).await, StoreError::Conflict);
     let theirs = submit_as(&*store, other, keyed(), 0).await;
     assert_ne!(theirs.id, mine.id);
     assert_eq!(store.execution(own(), mine.id).await.unwrap().unwrap(), mine);

@@ -8,10 +8,11 @@ use attune_domain::access::{PermissionSet, Scope, Tenant};
 use attune_domain::action::{Action, NewAction, RunSpec};
 use attune_domain::clock::Timestamp;
 use attune_domain::execution::{Execution, NewExecution, State};
-use attune_domain::id::{IdentityId, TenantId};
+use attune_domain::id::{IdentityId, LeaseId, TenantId, WorkerId};
 use attune_domain::pack::{NewPack, Pack, PackArchive, PackInstall};
 use attune_domain::page::Page;
 use attune_domain::store::{PackFilter, Store, Submitted};
+use attune_domain::worker::{Acquired, Holder};
 use serde_json::json;
 
 /// A database that exists for one check.
@@ -160,6 +161,19 @@ pub(crate) async fn submit_as(
     match store.submit(scope, new, at(second)).await.unwrap() {
         Submitted::New(execution) => execution,
         other => panic!("not created: {other:?}"),
+    }
+}
+
+/// Somebody who holds executions, without being in the store.
+pub(crate) fn holder(lease: i64) -> Holder {
+    Holder { worker: WorkerId(lease), lease: LeaseId(lease) }
+}
+
+/// A worker of this name that is in the store, with a lease.
+pub(crate) async fn lease(store: &dyn Store, name: &str) -> Holder {
+    match store.acquire_lease(name, at(0)).await.unwrap() {
+        Acquired::Granted(holder) => holder,
+        taken @ Acquired::Taken(_) => panic!("{taken:?}"),
     }
 }
 

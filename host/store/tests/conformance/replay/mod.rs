@@ -110,7 +110,7 @@ async fn busy_child() {
                 };
                 let bytes = "output".into();
                 let log = vec![LogChunk { stream: Stream::Stdout, offset: 0, bytes }];
-                store.write_state(own(), made.id, &state, log).await.unwrap();
+                store.write_state(own(), made.id, &state, log, None).await.unwrap();
                 say(&messages, &format!("ended {}\n", made.id));
             }
         }));

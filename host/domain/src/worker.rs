@@ -1,0 +1,171 @@
+//! Workers: the server processes that run executions, and the leases they hold them under.
+//!
+//! A worker renews its lease at a steady pace; each renewal is a beat. Nobody compares clocks: a
+//! lease has expired when a watcher, who could read the database all the while, has seen no new
+//! beat over [`PATIENCE`] looks of its own. What is held under an ended lease is settled by
+//! whoever comes first, and the one who held it is refused from then on.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::id::{IdentityId, LeaseId, WorkerId};
+
+/// Looks without a new beat after which a lease has expired.
+pub const PATIENCE: u32 = 10;
+
+/// The wait between two beats, and between two looks at the beats of others, for leases of this
+/// length.
+pub fn pace(lease: Duration) -> Duration {
+    lease / PATIENCE
+}
+
+/// Who holds a claimed execution: a worker, under the lease that fences it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Holder {
+    pub worker: WorkerId,
+    /// Unique for each time that a worker came to be, so that a former holder is told from
+    /// the present one.
+    pub lease: LeaseId,
+}
+
+/// A worker, as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Worker {
+    pub id: WorkerId,
+    pub name: String,
+    /// Whether it holds a lease.
+    pub active: bool,
+    /// When it beat last.
+    pub seen: Timestamp,
+    /// Set while it is to take no new work.
+    pub cordon: Option<Cordon>,
+    /// Runs it had at its last beat.
+    pub running: u32,
+    /// Runs it may have at once.
+    pub places: u32,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+}
+
+/// Why, by whom and since when a worker takes no new work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cordon {
+    pub reason: Option<String>,
+    pub by: Option<IdentityId>,
+    pub at: Timestamp,
+}
+
+/// What a worker has to do, told with each beat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    pub running: u32,
+    pub places: u32,
+}
+
+/// A lease that has not ended, with its last beat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulse {
+    pub holder: Holder,
+    /// The worker's name.
+    pub name: String,
+    pub beat: i64,
+}
+
+/// What became of asking for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    Granted(Holder),
+    /// Another process holds one under this name.
+    Taken(Pulse),
+}
+
+/// What a worker learns from renewing its lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    Held {
+        cordoned: bool,
+    },
+    /// The lease has ended: others settle what was held under it.
+    Lost,
+}
+
+/// Finds leases that are renewed no more.
+#[derive(Debug, Default)]
+pub struct Watcher {
+    beats: HashMap<LeaseId, (i64, u32)>,
+}
+
+impl Watcher {
+    /// Takes a look at all leases; returns those that have expired. Looks are
+    /// [`pace`] apart.
+    pub fn look(&mut self, pulses: Vec<Pulse>) -> Vec<Pulse> {
+        let before = std::mem::take(&mut self.beats);
+        let mut expired = Vec::new();
+        for pulse in pulses {
+            let looks = match before.get(&pulse.holder.lease) {
+                Some((beat, looks)) if *beat == pulse.beat => looks + 1,
+                _ => 0,
+            };
+            self.beats.insert(pulse.holder.lease, (pulse.beat, looks));
+            if looks >= PATIENCE {
+                expired.push(pulse);
+            }
+        }
+        expired
+    }
+
+    /// Begins anew: a look failed, and whoever could not beat in that time is given all of it
+    /// again.
+    pub fn forget(&mut self) {
+        self.beats.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pulse(lease: i64, beat: i64) -> Pulse {
+        let holder = Holder { worker: WorkerId(1), lease: LeaseId(lease) };
+        Pulse { holder, name: "one".to_owned(), beat }
+    }
+
+    /// Looks at a lease that stands still until it expires; tells how many looks that took.
+    fn looks_until_expired(watcher: &mut Watcher) -> u32 {
+        (0..).find(|_| !watcher.look(vec![pulse(1, 5)]).is_empty()).unwrap()
+    }
+
+    #[test]
+    fn a_lease_without_beats_expires() {
+        assert_eq!(looks_until_expired(&mut Watcher::default()), PATIENCE);
+    }
+
+    #[test]
+    fn a_beat_keeps_it() {
+        let mut watcher = Watcher::default();
+        for beat in 0..100 {
+            assert!(watcher.look(vec![pulse(1, beat / 5)]).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_failed_look_gives_all_the_time_again() {
+        let mut watcher = Watcher::default();
+        for _ in 0..PATIENCE {
+            assert!(watcher.look(vec![pulse(1, 5)]).is_empty());
+        }
+        watcher.forget();
+        assert_eq!(looks_until_expired(&mut watcher), PATIENCE);
+    }
+
+    #[test]
+    fn leases_are_told_apart() {
+        let mut watcher = Watcher::default();
+        for look in 0..=PATIENCE {
+            let expired = watcher.look(vec![pulse(1, 5), pulse(2, i64::from(look))]);
+            assert_eq!(expired.is_empty(), look < PATIENCE, "{look}");
+            assert!(expired.iter().all(|pulse| pulse.holder.lease == LeaseId(1)));
+        }
+    }
+}

@@ -1,0 +1,32 @@
+-- Who holds an execution is known by a lease, of which a worker has one at a time.
+
+ALTER TABLE worker ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE worker ADD COLUMN updated INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE worker ADD COLUMN running INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE worker ADD COLUMN places INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE worker ADD COLUMN cordoned_at INTEGER;
+ALTER TABLE worker ADD COLUMN cordoned_by INTEGER;
+ALTER TABLE worker ADD COLUMN cordon_reason TEXT;
+
+UPDATE worker SET created = seen, updated = seen;
+
+CREATE TABLE lease (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    worker  INTEGER NOT NULL REFERENCES worker (id),
+    beat    INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    ended   INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX lease_live ON lease (worker) WHERE ended IS NULL;
+
+ALTER TABLE execution ADD COLUMN lease INTEGER;
+
+DROP INDEX execution_held;
+CREATE INDEX execution_held ON execution (lease)
+    WHERE status IN ('scheduled', 'running', 'canceling');
+
+-- What is held already is held under a lease that has ended: the next start settles it.
+INSERT INTO lease (worker, beat, granted, ended) SELECT id, 0, seen, seen FROM worker;
+UPDATE execution SET lease = (SELECT lease.id FROM lease WHERE lease.worker = execution.worker)
+    WHERE status IN ('scheduled', 'running', 'canceling');

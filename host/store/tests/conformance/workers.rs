@@ -1,0 +1,116 @@
+//! Workers and their leases: whoever lost one is refused, and what it held is found.
+
+use attune_domain::execution::transition::{Event, apply};
+use attune_domain::id::IdentityId;
+use attune_domain::runner::Stream;
+use attune_domain::store::{LogChunk, Store, StoreError};
+use attune_domain::worker::{Acquired, Cordon, Holder, Load, Pulse, Renewed};
+
+use crate::support::{Database, EMBEDDED, at, demo_action, fails, lease, own, submit};
+
+const LOAD: Load = Load { running: 3, places: 8 };
+
+async fn pulse(store: &dyn Store, holder: Holder) -> Pulse {
+    let pulses = store.pulses().await.unwrap();
+    pulses.into_iter().find(|pulse| pulse.holder == holder).unwrap()
+}
+
+pub(crate) async fn a_worker_has_one_lease_at_a_time(database: &mut dyn Database) {
+    let store = database.store();
+    let (one, two) = (lease(&*store, "one").await, lease(&*store, "two").await);
+    assert_ne!(one.worker, two.worker);
+    let held = pulse(&*store, one).await;
+    assert_eq!(held.name, "one");
+    assert_eq!(store.acquire_lease("one", at(1)).await.unwrap(), Acquired::Taken(held));
+
+    store.end_lease(one.lease, at(2)).await.unwrap();
+    let again = lease(&*store, "one").await;
+    assert_eq!(again.worker, one.worker);
+    assert_ne!(again.lease, one.lease);
+    assert_eq!(store.renew_lease(one.lease, LOAD, at(3)).await.unwrap(), Renewed::Lost);
+    let live: Vec<_> = store.pulses().await.unwrap().into_iter().map(|seen| seen.holder).collect();
+    assert_eq!(live.len(), 2);
+    assert!(live.contains(&again) && live.contains(&two));
+}
+
+pub(crate) async fn a_renewed_lease_is_not_revoked(database: &mut dyn Database) {
+    let store = database.store();
+    let holder = lease(&*store, "one").await;
+    let seen = pulse(&*store, holder).await;
+    let renewed = store.renew_lease(holder.lease, LOAD, at(1)).await.unwrap();
+    assert_eq!(renewed, Renewed::Held { cordoned: false });
+    assert!(!store.revoke_lease(&seen, at(2)).await.unwrap());
+
+    let seen = pulse(&*store, holder).await;
+    assert!(store.revoke_lease(&seen, at(3)).await.unwrap());
+    assert!(!store.revoke_lease(&seen, at(3)).await.unwrap());
+    assert_eq!(store.renew_lease(holder.lease, LOAD, at(4)).await.unwrap(), Renewed::Lost);
+}
+
+pub(crate) async fn what_is_held_is_found(database: &mut dyn Database) {
+    let store = database.store();
+    let action = demo_action(&*store, EMBEDDED).await;
+    for second in 0..4 {
+        submit(&*store, &action, second).await;
+    }
+    let (one, two) = (lease(&*store, "one").await, lease(&*store, "two").await);
+    let held = store.claim(one, 2, at(5)).await.unwrap();
+    let kept = store.claim(two, 1, at(5)).await.unwrap();
+    assert_eq!(store.held_under(one.lease).await.unwrap(), held);
+    assert_eq!(store.held_under(two.lease).await.unwrap(), kept);
+    assert!(store.orphans(9).await.unwrap().is_empty());
+
+    let cancelled = apply(&held[0].state, Event::CancelRequested, at(6)).unwrap().state;
+    store.write_state(own(), held[0].id, &cancelled, Vec::new(), None).await.unwrap();
+    assert_eq!(store.held_under(one.lease).await.unwrap(), held[1..]);
+    store.end_lease(one.lease, at(7)).await.unwrap();
+    assert_eq!(store.orphans(9).await.unwrap(), held[1..]);
+    assert!(store.orphans(0).await.unwrap().is_empty());
+}
+
+pub(crate) async fn who_lost_the_lease_is_refused(database: &mut dyn Database) {
+    let store = database.store();
+    let action = demo_action(&*store, EMBEDDED).await;
+    submit(&*store, &action, 0).await;
+    let (one, two) = (lease(&*store, "one").await, lease(&*store, "two").await);
+    let held = store.claim(one, 1, at(5)).await.unwrap().remove(0);
+    let started = apply(&held.state, Event::Started, at(6)).unwrap().state;
+    let log = || vec![LogChunk { stream: Stream::Stdout, offset: 0, bytes: "words".into() }];
+    let write = |lease| store.write_state(own(), held.id, &started, log(), lease);
+
+    // Not by another worker, not after the lease has ended; and nothing is left of the attempt.
+    fails!(write(Some(two.lease)).await, StoreError::Conflict);
+    store.append_log(own(), held.id, Some(one.lease), log()).await.unwrap();
+    store.end_lease(one.lease, at(7)).await.unwrap();
+    fails!(write(Some(one.lease)).await, StoreError::Conflict);
+    let append = store.append_log(own(), held.id, Some(one.lease), log());
+    fails!(append.await, StoreError::Conflict);
+    assert_eq!(store.execution(own(), held.id).await.unwrap().unwrap(), held);
+
+    // Who settles it does so by version, and then it is another's.
+    let released = apply(&held.state, Event::Released, at(8)).unwrap().state;
+    store.write_state(own(), held.id, &released, Vec::new(), None).await.unwrap();
+    let claimed = store.claim(two, 1, at(9)).await.unwrap();
+    assert_eq!(claimed[0].state.lease, Some(two.lease));
+    fails!(write(Some(one.lease)).await, StoreError::Conflict);
+}
+
+pub(crate) async fn a_cordon_is_told_with_the_next_beat(database: &mut dyn Database) {
+    let store = database.store();
+    let holder = lease(&*store, "one").await;
+    let made = store.worker(holder.worker).await.unwrap().unwrap();
+    assert_eq!((made.name.as_str(), made.active, made.cordon), ("one", true, None));
+
+    let cordon = Cordon { reason: Some("new disk".into()), by: Some(IdentityId(7)), at: at(3) };
+    let set = store.set_cordon(holder.worker, Some(cordon.clone()), at(3)).await.unwrap();
+    assert_eq!(set.unwrap().cordon, Some(cordon));
+    let renewed = store.renew_lease(holder.lease, LOAD, at(4)).await.unwrap();
+    assert_eq!(renewed, Renewed::Held { cordoned: true });
+    let worker = store.worker(holder.worker).await.unwrap().unwrap();
+    assert_eq!((worker.seen, worker.running, worker.places), (at(4), 3, 8));
+    assert_eq!(store.workers().await.unwrap(), [worker]);
+
+    assert_eq!(store.set_cordon(holder.worker, None, at(5)).await.unwrap().unwrap().cordon, None);
+    let nobody = attune_domain::id::WorkerId(999);
+    assert!(store.set_cordon(nobody, None, at(5)).await.unwrap().is_none());
+}
