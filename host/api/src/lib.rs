@@ -20,6 +20,7 @@ mod server;
 mod state;
 mod waiting;
 
+pub use auth::claims::fingerprint;
 pub use auth::passwords::{HashError, hash_password};
 pub use server::{router, serve};
 pub use state::{ApiParts, ApiSettings, SecretBytes};

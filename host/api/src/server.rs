@@ -44,9 +44,13 @@ pub async fn serve(
 
 fn assemble(parts: ApiParts, stopping: CancellationToken) -> Router {
     let version = parts.settings.version.clone();
-    let (router, document) = routes::described(&version).split_for_parts();
-    router
-        .merge(routes::docs::router(&document))
+    let routes = if parts.settings.health_only {
+        routes::health_only()
+    } else {
+        let (router, document) = routes::described(&version).split_for_parts();
+        router.merge(routes::docs::router(&document))
+    };
+    routes
         .fallback(async || Problem::not_found("no such path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         // Bodies are limited where they are read, with answers in the envelope.

@@ -42,6 +42,8 @@ impl fmt::Debug for SecretBytes {
 /// How the door behaves.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
+    /// Whether nothing is served but the health routes.
+    pub health_only: bool,
     /// Signs session tokens (HS256).
     pub jwt_secret: SecretBytes,
     /// Whether anybody may register.
@@ -64,6 +66,7 @@ impl ApiSettings {
     /// The defaults of the contract.
     pub fn new(jwt_secret: SecretBytes, version: impl Into<String>) -> ApiSettings {
         ApiSettings {
+            health_only: false,
             jwt_secret,
             self_registration: true,
             max_body_bytes: 10 << 20,

@@ -42,6 +42,25 @@ pub(crate) struct Config {
     #[arg(long, env = "ATTUNE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
 
+    /// What this server does; on `PostgreSQL`, servers may share the work
+    #[arg(
+        long,
+        env = "ATTUNE_ROLES",
+        value_delimiter = ',',
+        value_name = "ROLE,…",
+        default_value = "api,orchestrator,runner"
+    )]
+    pub roles: Vec<Role>,
+
+    /// Name of this server's worker, unique among those that share a database; without this
+    /// `attune-standalone`, on `PostgreSQL` `attune-HOST`
+    #[arg(long, env = "ATTUNE_WORKER_NAME", value_name = "NAME")]
+    pub worker_name: Option<String>,
+
+    /// Seconds after which a server that gives no sign of life has lost what it runs
+    #[arg(long, env = "ATTUNE_LEASE_SECONDS", default_value_t = 10, value_name = "SECONDS")]
+    pub lease_seconds: u64,
+
     /// How the log on stderr is written; `auto` is pretty on a terminal, else JSON
     #[arg(long, env = "ATTUNE_LOG_FORMAT", default_value = "auto", value_name = "FORM")]
     pub log_format: LogFormat,
@@ -102,6 +121,18 @@ pub(crate) struct Config {
     pub archive: ArchiveSettings,
 }
 
+/// A part of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// Serves the API. A server without it answers the health routes only.
+    Api,
+    /// Sees to what lost servers left.
+    Orchestrator,
+    /// Runs executions.
+    Runner,
+}
+
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -130,6 +161,22 @@ pub(crate) enum Switch {
 }
 
 impl Config {
+    pub(crate) fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// The name of this server's worker.
+    pub(crate) fn worker_name(&self) -> String {
+        match (&self.worker_name, self.database()) {
+            (Some(name), _) => name.clone(),
+            (None, Location::File(_)) => "attune-standalone".to_owned(),
+            (None, Location::Postgres(_)) => {
+                let system = rustix::system::uname();
+                format!("attune-{}", system.nodename().to_string_lossy())
+            }
+        }
+    }
+
     /// Where the database is.
     pub(crate) fn database(&self) -> Location {
         let given = self.database_url.as_deref().and_then(Location::parse);

@@ -44,9 +44,18 @@ impl DataDir {
         self.path.join(name)
     }
 
+    /// Tells this folder from all others; made at the first start.
+    pub(crate) fn id(&self) -> anyhow::Result<String> {
+        Ok(self.secret_in("folder.id")?.expose().to_owned())
+    }
+
     /// The secret that signs tokens: read from the folder, or made at the first start.
     pub(crate) fn jwt_secret(&self) -> anyhow::Result<Secret> {
-        let path = self.join("jwt.secret");
+        self.secret_in("jwt.secret")
+    }
+
+    fn secret_in(&self, name: &str) -> anyhow::Result<Secret> {
+        let path = self.join(name);
         let problem = || format!("cannot use {}", path.display());
         match File::open(&path) {
             Ok(mut file) => {

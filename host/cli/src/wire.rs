@@ -12,7 +12,7 @@ use attune_api::{ApiParts, ApiSettings, SecretBytes};
 use attune_catalog::Catalog;
 use attune_domain::access::Scope;
 use attune_domain::clock::Clock;
-use attune_domain::runner::Runtime;
+use attune_domain::runner::{Runner, Runtime};
 use attune_domain::store::Store;
 use attune_orchestrator::Orchestrator;
 use attune_sandbox::{RuntimeImage, Sandbox};
@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::bootstrap::{self, Generated};
 use crate::clock::SystemClock;
 use crate::config::environment::Bootstrap;
-use crate::config::{Config, Confinement, Switch};
+use crate::config::{Config, Confinement, Role, Switch};
 use crate::data_dir::DataDir;
 use crate::embedded;
 use crate::secret::Secret;
@@ -35,7 +35,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 pub(crate) struct Server {
     parts: ApiParts,
     orchestrator: Orchestrator,
-    sandbox: Arc<Sandbox>,
+    sandbox: Option<Arc<Sandbox>>,
     store: Arc<dyn Store>,
     /// Held until the end: no other server may use the folder.
     _data: DataDir,
@@ -54,14 +54,16 @@ pub(crate) async fn start(
     let database = config.database();
     let store = database.open().await;
     let store = store.with_context(|| format!("database {database} cannot be opened"))?;
+    agree_on_secret(&*store, &jwt).await?;
     let catalog = start_catalog(config, store.clone(), clock.clone(), &data).await?;
-    let sandbox = start_sandbox(config, &data).await?;
+    let sandbox =
+        if config.has(Role::Runner) { Some(start_sandbox(config, &data).await?) } else { None };
     let orchestrator = Orchestrator::start(attune_orchestrator::Parts {
         store: store.clone(),
-        runner: sandbox.clone(),
+        runner: sandbox.clone().map(|sandbox| sandbox as Arc<dyn Runner>),
         folders: catalog.clone(),
         clock: clock.clone(),
-        settings: orchestrator_settings(config, address),
+        settings: orchestrator_settings(config, address, data.id()?),
     })
     .await
     .context("the work that an earlier server left cannot be taken up")?;
@@ -73,6 +75,24 @@ pub(crate) async fn start(
         settings: api_settings(config, &jwt),
     };
     Ok(Server { parts, orchestrator, sandbox, store, _data: data })
+}
+
+/// Servers that share a database sign tokens with one secret.
+async fn agree_on_secret(store: &dyn Store, jwt: &Secret) -> anyhow::Result<()> {
+    const NAME: &str = "fingerprint of the signing secret";
+    let own = attune_api::fingerprint(&SecretBytes::new(jwt.expose()))
+        .context("the signing secret cannot be used")?;
+    if !store.is_shared() || store.agreed(NAME, &own).await? == own {
+        return Ok(());
+    }
+    if !store.pulses().await?.is_empty() {
+        anyhow::bail!(
+            "the secret that signs tokens is not that of the other servers on this database: \
+             give all of them the same one in ATTUNE_JWT_SECRET"
+        );
+    }
+    tracing::info!("the secret that signs tokens has changed: tokens issued before are void");
+    Ok(store.agree(NAME, &own).await?)
 }
 
 impl Server {
@@ -101,7 +121,7 @@ impl Server {
         }
         tracing::info!("stopping: no new work; running work may finish");
         drop(stop_api);
-        finish_work(&self.orchestrator, &self.sandbox).await;
+        finish_work(&self.orchestrator, self.sandbox.as_deref()).await;
         // Every run has ended, so whoever waited for one has been answered.
         if tokio::time::timeout(LAST_ANSWERS, api).await.is_err() {
             tracing::warn!("some clients did not take their answers");
@@ -113,12 +133,14 @@ impl Server {
 }
 
 /// Lets running work finish for as long as the settings allow, then stops the rest.
-async fn finish_work(orchestrator: &Orchestrator, sandbox: &Sandbox) {
+async fn finish_work(orchestrator: &Orchestrator, sandbox: Option<&Sandbox>) {
     let still_running = orchestrator.drain().await;
     if still_running > 0 {
         tracing::warn!(still_running, "the time to finish is over: stopping what still runs");
     }
-    sandbox.shutdown().await;
+    if let Some(sandbox) = sandbox {
+        sandbox.shutdown().await;
+    }
     let unsettled = orchestrator.settle().await;
     if unsettled > 0 {
         tracing::warn!(
@@ -126,6 +148,7 @@ async fn finish_work(orchestrator: &Orchestrator, sandbox: &Sandbox) {
             "the database takes no ends of runs: the next start settles them"
         );
     }
+    orchestrator.leave().await;
 }
 
 async fn start_catalog(
@@ -172,9 +195,17 @@ async fn start_sandbox(config: &Config, data: &DataDir) -> anyhow::Result<Arc<Sa
     Sandbox::start(settings).await.context("the sandbox cannot be started")
 }
 
-fn orchestrator_settings(config: &Config, address: SocketAddr) -> attune_orchestrator::Settings {
+fn orchestrator_settings(
+    config: &Config,
+    address: SocketAddr,
+    home: String,
+) -> attune_orchestrator::Settings {
     attune_orchestrator::Settings {
-        worker_name: "attune-standalone".to_owned(),
+        home,
+        worker_name: config.worker_name(),
+        lease: Duration::from_secs(config.lease_seconds),
+        watches: config.has(Role::Orchestrator),
+        places: if config.has(Role::Runner) { places(config) } else { 0 },
         limits: (&config.limits).into(),
         max_wall: Duration::from_millis(config.max_wall_ms),
         drain: Duration::from_secs(config.drain_seconds),
@@ -185,6 +216,7 @@ fn orchestrator_settings(config: &Config, address: SocketAddr) -> attune_orchest
 fn api_settings(config: &Config, jwt: &Secret) -> ApiSettings {
     let secret = SecretBytes::new(jwt.expose());
     ApiSettings {
+        health_only: !config.has(Role::Api),
         self_registration: config.self_registration == Switch::On,
         max_body_bytes: config.max_body_bytes,
         max_upload_bytes: config.max_upload_bytes,
@@ -200,6 +232,12 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+/// Runs that this server may have at once.
+fn places(config: &Config) -> u32 {
+    let runners = config.runners.unwrap_or_else(cores);
+    u32::try_from(runners.saturating_mul(config.places_per_runner)).unwrap_or(u32::MAX)
 }
 
 fn cores() -> usize {

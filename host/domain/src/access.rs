@@ -30,6 +30,11 @@ impl Scope {
         Scope { tenant: tenant.id }
     }
 
+    /// The scope that another server of this installation named.
+    pub fn of_peer(tenant: TenantId) -> Scope {
+        Scope { tenant }
+    }
+
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }

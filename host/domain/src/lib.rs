@@ -18,6 +18,7 @@ pub mod notice;
 pub mod pack;
 pub mod page;
 pub mod parameters;
+pub mod peer;
 pub mod runner;
 pub mod schema;
 pub mod secret_parameters;

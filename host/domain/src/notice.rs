@@ -13,6 +13,8 @@ pub enum Notice {
     Execution(Arc<ExecutionNotice>),
     /// A running execution wrote to stdout or stderr, and it can be read from the store.
     Output { tenant: TenantId, execution: ExecutionId },
+    /// Other servers may have changed something without its being told here.
+    Missed,
 }
 
 /// A step of an execution. Neither parameters nor results are in it: a watcher that

@@ -7,6 +7,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::stream::BoxStream;
 
 use crate::access::{Grant, PermissionSet, Scope, Tenant};
 use crate::action::{Action, ActionChange, NewAction, RunnableAction};
@@ -306,7 +307,8 @@ pub trait ExecutionStore: Send + Sync {
 #[async_trait]
 pub trait WorkerStore: Send + Sync {
     /// Gives the worker of this name, which is made if it is new, a lease, unless it has one.
-    async fn acquire_lease(&self, name: &str, now: Timestamp) -> StoreResult<Acquired>;
+    /// `home` is as in [`Pulse`].
+    async fn acquire_lease(&self, name: &str, home: &str, now: Timestamp) -> StoreResult<Acquired>;
 
     /// A beat: the lease is renewed, and the worker's load noted.
     async fn renew_lease(&self, lease: LeaseId, load: Load, now: Timestamp)
@@ -342,10 +344,48 @@ pub trait WorkerStore: Send + Sync {
     ) -> StoreResult<Option<Worker>>;
 }
 
+/// What a process hears from others on the same database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Text(String),
+    /// Texts may have been lost.
+    Gap,
+}
+
+/// Talk between processes that share a database. What is said may be lost.
+#[async_trait]
+pub trait PeerStore: Send + Sync {
+    /// Says a text of at most [`PEER_TEXT_BYTES`] bytes to all others.
+    async fn tell(&self, text: &str) -> StoreResult<()>;
+
+    /// What others say from now on. None where there can be no others.
+    async fn listen(&self) -> StoreResult<Option<BoxStream<'static, Heard>>>;
+}
+
+/// The longest text that can be said to other processes.
+pub const PEER_TEXT_BYTES: usize = 7000;
+
+/// What all servers of an installation have to agree on.
+#[async_trait]
+pub trait InstallationStore: Send + Sync {
+    /// The value under a name; `proposed` is kept as it where there was none.
+    async fn agreed(&self, name: &str, proposed: &str) -> StoreResult<String>;
+
+    /// Replaces the value under a name.
+    async fn agree(&self, name: &str, value: &str) -> StoreResult<()>;
+}
+
 /// Everything a server needs of its database.
 #[async_trait]
 pub trait Store:
-    IdentityStore + TokenStore + PackStore + ActionStore + ExecutionStore + WorkerStore
+    IdentityStore
+    + TokenStore
+    + PackStore
+    + ActionStore
+    + ExecutionStore
+    + WorkerStore
+    + PeerStore
+    + InstallationStore
 {
     /// Whether other processes may use the database at the same time. Where they cannot, an
     /// earlier process is known to be gone, and nobody is watched.

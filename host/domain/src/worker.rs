@@ -69,6 +69,8 @@ pub struct Pulse {
     pub holder: Holder,
     /// The worker's name.
     pub name: String,
+    /// Tells the folder in which the worker's process lives, which no two processes share.
+    pub home: String,
     pub beat: i64,
 }
 
@@ -128,12 +130,12 @@ mod tests {
 
     fn pulse(lease: i64, beat: i64) -> Pulse {
         let holder = Holder { worker: WorkerId(1), lease: LeaseId(lease) };
-        Pulse { holder, name: "one".to_owned(), beat }
+        Pulse { holder, name: "one".to_owned(), home: String::new(), beat }
     }
 
     /// Looks at a lease that stands still until it expires; tells how many looks that took.
     fn looks_until_expired(watcher: &mut Watcher) -> u32 {
-        (0..).find(|_| !watcher.look(vec![pulse(1, 5)]).is_empty()).unwrap()
+        (0..100).find(|_| !watcher.look(vec![pulse(1, 5)]).is_empty()).unwrap()
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub(crate) fn spawn(
             let attempt = see_through(&shared, execution.clone(), runnable, place);
             match AssertUnwindSafe(attempt).catch_unwind().await {
                 Ok(Ok(())) => {}
+                Ok(Err(StepError::LeaseLost)) => {
+                    tracing::info!("an execution was taken over, what is known of it here is moot");
+                }
                 Ok(Err(error)) => tracing::error!(%error, "an execution could not be ended"),
                 Err(_) => end_after_panic(&shared, &execution).await,
             }
@@ -175,7 +178,7 @@ fn after(
             captured,
             spec.output_format,
             &prepared.job.limits,
-            shared.as_worker(),
+            shared.as_worker(execution),
         )),
     }
 }

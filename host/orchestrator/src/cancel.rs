@@ -40,7 +40,8 @@ async fn cancel(shared: &Shared, scope: Scope, id: ExecutionId) -> Result<Execut
         Ok(execution) => Ok(Execution::clone(&execution)),
         Err(StepError::Store(error)) => Err(error.into()),
         Err(StepError::Gone) => Err(CancelError::NotFound),
-        Err(StepError::Illegal(_)) => {
+        // Not fenced, so no lease can be in its way.
+        Err(StepError::Illegal(_) | StepError::LeaseLost) => {
             let execution = stored(shared, scope, id).await?;
             match execution.state.status {
                 ExecutionStatus::Canceling => Ok(execution),

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use attune_domain::access::Scope;
-use attune_domain::execution::Execution;
-use attune_domain::execution::transition::{self, Effect, Event, IllegalTransition};
+use attune_domain::execution::transition::{self, Effect, Event, IllegalTransition, Transition};
+use attune_domain::execution::{Execution, ExecutionStatus};
+use attune_domain::peer::Message;
 use attune_domain::store::{LogChunk, StoreError, StoreResult};
 use futures::future::BoxFuture;
 
@@ -24,11 +25,17 @@ pub(crate) enum StepError {
     Store(#[from] StoreError),
     #[error("the execution is gone")]
     Gone,
+    /// Whatever became of it is not the caller's business any more.
+    #[error("the lease under which the execution was held has ended")]
+    LeaseLost,
 }
 
 /// Applies `event` to the execution as it is stored, commits, announces and performs
 /// the effects. When somebody else made a step in between, the event is applied to
 /// what that step left.
+///
+/// An execution that is held is changed only under its lease, but for a cancel, which anybody
+/// may ask for.
 pub(crate) async fn step(
     shared: &Shared,
     mut execution: Execution,
@@ -36,26 +43,43 @@ pub(crate) async fn step(
     log: Vec<LogChunk>,
 ) -> Result<Arc<Execution>, StepError> {
     let scope = Scope::of_execution(&execution);
+    let fence = match event {
+        Event::CancelRequested => None,
+        _ => execution.state.lease,
+    };
     loop {
         let old_status = execution.state.status;
         let now = shared.clock.now();
         let transition = transition::apply(&execution.state, event.clone(), now)?;
         let state = &transition.state;
-        match shared.store.write_state(scope, execution.id, state, log.clone()).await {
-            Ok(()) => {
-                let steps = [state.status];
-                let execution = Arc::new(Execution { state: transition.state, ..execution });
-                shared.announce(&execution, Some(old_status), &steps);
-                perform(shared, &execution, &transition.effects).await;
-                return Ok(execution);
-            }
+        match shared.store.write_state(scope, execution.id, state, log.clone(), fence).await {
+            Ok(()) => return Ok(follow_up(shared, execution, old_status, transition).await),
             Err(StoreError::Conflict) => {
                 let stored = shared.store.execution(scope, execution.id).await?;
-                execution = stored.ok_or(StepError::Gone)?;
+                let stored = stored.ok_or(StepError::Gone)?;
+                let unchanged = stored.state.version == execution.state.version;
+                if fence.is_some() && (unchanged || stored.state.lease != fence) {
+                    return Err(StepError::LeaseLost);
+                }
+                execution = stored;
             }
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Announces a step that was committed, and does what follows from it.
+pub(crate) async fn follow_up(
+    shared: &Shared,
+    execution: Execution,
+    old_status: ExecutionStatus,
+    transition: Transition,
+) -> Arc<Execution> {
+    let steps = [transition.state.status];
+    let execution = Arc::new(Execution { state: transition.state, ..execution });
+    shared.announce(&execution, Some(old_status), &steps);
+    perform(shared, &execution, &transition.effects).await;
+    execution
 }
 
 /// Makes a step that must not be lost: a full or absent database is waited for.
@@ -98,8 +122,12 @@ async fn wait_out(shared: &Shared, error: &StoreError) {
 async fn perform(shared: &Shared, execution: &Execution, effects: &[Effect]) {
     for effect in effects {
         match effect {
-            Effect::StopRun => shared.live.stop(execution.id).await,
-            Effect::WakeQueue => shared.wake_queue(),
+            Effect::StopRun => {
+                if !shared.live.stop(execution.id).await {
+                    shared.mouth.tell(Message::Stop(execution.id));
+                }
+            }
+            Effect::WakeQueue => shared.queue_grew(),
         }
     }
 }

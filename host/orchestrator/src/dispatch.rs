@@ -57,8 +57,9 @@ async fn claim_and_start(shared: Arc<Shared>, places: Vec<Place>) -> StoreResult
     if shared.stopping.is_cancelled() {
         return Ok(0);
     }
+    let Some(holder) = shared.may_claim() else { return Ok(0) };
     let wanted = u32::try_from(places.len()).unwrap_or(u32::MAX);
-    let claimed = shared.store.claim(shared.worker, wanted, shared.clock.now()).await?;
+    let claimed = shared.store.claim(holder, wanted, shared.clock.now()).await?;
     let taken = claimed.len();
     if taken == places.len() {
         shared.wake_queue();

@@ -10,8 +10,11 @@ mod attempt;
 mod cancel;
 mod commit;
 mod dispatch;
+mod heart;
 mod live;
+mod no_runner;
 mod output_log;
+mod peers;
 mod prepare;
 mod recovery;
 mod shared;
@@ -25,13 +28,14 @@ use attune_domain::clock::Clock;
 use attune_domain::notice::Notice;
 use attune_domain::pack::PackFolders;
 use attune_domain::runner::Runner;
-use attune_domain::store::{Store, StoreResult};
+use attune_domain::store::{Store, StoreError, StoreResult};
 use tokio::sync::broadcast;
 
 pub use cancel::CancelError;
 pub use shared::Settings;
 pub use submit::{ExecutionRequest, SubmitError};
 
+use peers::Mouth;
 use shared::Shared;
 
 /// What runs get to commit their ends, once they were ended.
@@ -46,21 +50,50 @@ pub struct Orchestrator {
 /// What an orchestrator works with.
 pub struct Parts {
     pub store: Arc<dyn Store>,
-    pub runner: Arc<dyn Runner>,
+    /// None on a server that runs nothing itself.
+    pub runner: Option<Arc<dyn Runner>>,
     pub folders: Arc<dyn PackFolders>,
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,
 }
 
+/// Why an orchestrator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(
+        "another server on this database runs under the name '{0}'; give each one a name of its \
+         own (--worker-name, ATTUNE_WORKER_NAME)"
+    )]
+    NameTaken(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The state of a server that hears others and is heard by them, where there can be any.
+async fn listening(parts: Parts) -> StoreResult<Arc<Shared>> {
+    let Some(heard) = parts.store.listen().await? else {
+        return Ok(Arc::new(Shared::new(parts, Mouth::default())));
+    };
+    let (mouth, said) = Mouth::open();
+    let shared = Arc::new(Shared::new(parts, mouth));
+    tokio::spawn(peers::talk(shared.clone(), said));
+    tokio::spawn(peers::hear(shared.clone(), heard));
+    Ok(shared)
+}
+
 impl Orchestrator {
-    /// Registers this server's worker, settles what an earlier process of it left
-    /// behind, and starts to take work from the queue.
-    pub async fn start(parts: Parts) -> StoreResult<Orchestrator> {
-        let now = parts.clock.now();
-        let worker = parts.store.register_worker(&parts.settings.worker_name, now).await?;
-        let shared = Arc::new(Shared::new(parts, worker));
-        recovery::settle_held(&shared).await?;
-        tokio::spawn(dispatch::run(shared.clone()));
+    /// Takes a lease for this server's worker, settles what lost ones left behind, and starts
+    /// to take work from the queue.
+    pub async fn start(parts: Parts) -> Result<Orchestrator, StartError> {
+        let shared = listening(parts).await?;
+        if shared.settings.runs() {
+            shared.hold(Some(heart::acquire(&shared).await?));
+        }
+        recovery::settle_orphans(&shared).await?;
+        tokio::spawn(heart::beat(shared.clone()));
+        if shared.settings.runs() {
+            tokio::spawn(dispatch::run(shared.clone()));
+        }
         Ok(Orchestrator { shared })
     }
 
@@ -83,6 +116,17 @@ impl Orchestrator {
     /// many runs that are.
     pub async fn settle(&self) -> usize {
         self.await_attempts(SETTLE).await
+    }
+
+    /// Gives the lease back: what is left under it, others settle at once.
+    pub async fn leave(&self) {
+        let shared = &self.shared;
+        let Some(holder) = shared.holder() else { return };
+        shared.hold(None);
+        if let Err(error) = shared.store.end_lease(holder.lease, shared.clock.now()).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the lease was not given back; others wait for its end");
+        }
     }
 
     /// Waits until no attempt is left, but not for longer than `at_most`; tells how many are.

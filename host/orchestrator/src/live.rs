@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use attune_domain::execution::Execution;
 use attune_domain::id::{ExecutionId, TenantId};
-use tokio::sync::{RwLock, RwLockReadGuard, oneshot};
+use tokio::sync::{Notify, RwLock, RwLockReadGuard, oneshot};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Default)]
 pub(crate) struct Live {
     entries: Mutex<HashMap<ExecutionId, Entry>>,
+    /// Wakes waiters who have to look into the store.
+    again: Notify,
     /// Read while executions are created started, until their runs are noted here.
     starts: RwLock<()>,
 }
@@ -42,13 +44,14 @@ impl Live {
         self.starts.read().await
     }
 
-    /// Tells the run of `id`, which was committed as started, to stop, if it is here.
-    pub(crate) async fn stop(&self, id: ExecutionId) {
-        if !self.stop_noted(id) {
-            // It is over, or its commit is so young that it is not noted yet.
-            drop(self.starts.write().await);
-            self.stop_noted(id);
+    /// Tells the run of `id`, which was committed as started, to stop; false when it is not here.
+    pub(crate) async fn stop(&self, id: ExecutionId) -> bool {
+        if self.stop_noted(id) {
+            return true;
         }
+        // It is over or elsewhere, or its commit is so young that it is not noted yet.
+        drop(self.starts.write().await);
+        self.stop_noted(id)
     }
 
     /// Whether the run of `id` was here to be told.
@@ -56,6 +59,17 @@ impl Live {
         let entries = self.lock();
         let run = entries.get(&id).and_then(|entry| entry.run.as_ref());
         run.inspect(|run| run.stop.cancel()).is_some()
+    }
+
+    /// Tells every run to stop.
+    pub(crate) fn stop_all(&self) {
+        let entries = self.lock();
+        entries.values().filter_map(|entry| entry.run.as_ref()).for_each(|run| run.stop.cancel());
+    }
+
+    /// How many runs are here.
+    pub(crate) fn running(&self) -> usize {
+        self.lock().values().filter(|entry| entry.run.is_some()).count()
     }
 
     /// The run of `id` is over here without being the execution's end.
@@ -81,6 +95,21 @@ impl Live {
         let entry = entries.entry(id).or_default();
         entry.waiters.push(sender);
         (receiver, entry.run.as_ref().is_some_and(|run| run.tenant == tenant))
+    }
+
+    /// Whether somebody waits for the end of `id`.
+    pub(crate) fn is_awaited(&self, id: ExecutionId) -> bool {
+        self.lock().get(&id).is_some_and(|entry| !entry.waiters.is_empty())
+    }
+
+    /// Has everybody who waits for an end look into the store.
+    pub(crate) fn look_again(&self) {
+        self.again.notify_waiters();
+    }
+
+    /// Resolves when those who wait are to look into the store.
+    pub(crate) async fn told_to_look_again(&self) {
+        self.again.notified().await;
     }
 
     /// Forgets waiters of `id` that have gone away.
@@ -126,14 +155,14 @@ mod tests {
         assert!(futures::poll!(stop.as_mut()).is_pending());
         let stopped = live.runs(TENANT, ID);
         drop(starting);
-        stop.await;
+        assert!(stop.await);
         assert!(stopped.is_cancelled());
     }
 
     #[tokio::test]
     async fn a_stop_of_what_is_over_leaves_nothing_behind() {
         let live = Live::default();
-        live.stop(ID).await;
+        assert!(!live.stop(ID).await);
         assert!(live.lock().is_empty());
         assert!(!live.runs(TENANT, ID).is_cancelled());
     }

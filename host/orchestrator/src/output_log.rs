@@ -8,8 +8,9 @@ use attune_domain::access::Scope;
 use attune_domain::execution::Execution;
 use attune_domain::execution::outcome::{self, Captured};
 use attune_domain::notice::Notice;
+use attune_domain::peer::Message;
 use attune_domain::runner::{OutputSink, RunReport, Stream};
-use attune_domain::store::{LogChunk, StoreResult};
+use attune_domain::store::{LogChunk, StoreError, StoreResult};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Mutex, Notify};
 
@@ -136,15 +137,18 @@ impl<'a> OutputLog<'a> {
             return;
         }
         let scope = Scope::of_execution(self.execution);
-        let id = self.execution.id;
-        let append = || self.shared.store.append_log(scope, id, log.clone());
+        let (id, fence) = (self.execution.id, self.execution.state.lease);
+        let append = || self.shared.store.append_log(scope, id, fence, log.clone());
         match commit::for_sure(self.shared, append).await {
             Ok(()) => {
                 waiting.unconfirmed.clear();
                 let (tenant, execution) = (self.execution.tenant, self.execution.id);
                 // An error means that nobody watches.
                 let _ = self.shared.notices.send(Notice::Output { tenant, execution });
+                self.shared.mouth.tell(Message::Output { tenant, execution });
             }
+            // Taken over: it is another's to say what the run wrote.
+            Err(StoreError::Conflict) => waiting.unconfirmed.clear(),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "output of a run was lost");

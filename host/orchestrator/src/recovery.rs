@@ -1,42 +1,70 @@
-//! What an earlier process of this worker left behind: nothing stays stuck.
+//! What lost workers left behind: nothing stays stuck.
 
 use attune_domain::access::Scope;
 use attune_domain::action::OnLost;
 use attune_domain::execution::outcome;
-use attune_domain::execution::transition::{Event, MAX_STARTS};
+use attune_domain::execution::transition::{self, Event, MAX_STARTS};
 use attune_domain::execution::{Execution, ExecutionStatus};
-use attune_domain::store::StoreResult;
+use attune_domain::id::WorkerId;
+use attune_domain::store::{StoreError, StoreResult};
 
-use crate::commit::{self, StepError};
+use crate::commit;
 use crate::shared::Shared;
 
-/// Settles every execution that this worker holds in the store, before it takes new work.
-pub(crate) async fn settle_held(shared: &Shared) -> StoreResult<()> {
-    for execution in shared.store.held_by(shared.worker).await? {
-        let event = settlement(shared, &execution).await?;
-        tracing::info!(execution = %execution.id, status = execution.state.status.as_str(),
-            "settling what an earlier process left");
-        match commit::step(shared, execution, event, Vec::new()).await {
-            Ok(_) | Err(StepError::Gone) => {}
-            Err(StepError::Store(error)) => return Err(error),
-            Err(StepError::Illegal(illegal)) => {
-                tracing::error!(error = %illegal, "an execution could not be settled");
-            }
+/// Executions that are read at once.
+const BATCH: u32 = 100;
+
+/// Settles every execution whose lease has ended. Others may do the same at the same time.
+pub(crate) async fn settle_orphans(shared: &Shared) -> StoreResult<()> {
+    loop {
+        let orphans = shared.store.orphans(BATCH).await?;
+        let found = orphans.len();
+        let mut settled = 0;
+        for orphan in orphans {
+            settled += usize::from(settle(shared, orphan).await?);
+        }
+        // What was settled by others or not at all is looked at again another time.
+        if settled == 0 || found < BATCH as usize {
+            return Ok(());
         }
     }
-    Ok(())
+}
+
+/// Makes one step of an orphan; false when somebody else did.
+///
+/// What that step is depends on what is stored: it is not tried again on another state, as
+/// the same event could mean something else there.
+async fn settle(shared: &Shared, orphan: Execution) -> StoreResult<bool> {
+    let event = settlement(shared, &orphan).await?;
+    let (scope, id) = (Scope::of_execution(&orphan), orphan.id);
+    let transition = match transition::apply(&orphan.state, event, shared.clock.now()) {
+        Ok(transition) => transition,
+        Err(error) => {
+            tracing::error!(execution = %id, %error, "an execution could not be settled");
+            return Ok(false);
+        }
+    };
+    match shared.store.write_state(scope, id, &transition.state, Vec::new(), None).await {
+        Ok(()) => {
+            let status = orphan.state.status;
+            tracing::info!(execution = %id, status = status.as_str(), "settled what a worker lost");
+            commit::follow_up(shared, orphan, status, transition).await;
+            Ok(true)
+        }
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Claimed but not started goes back to the queue; possibly started is abandoned,
 /// unless its author allows another start (contract, README decision 5).
-async fn settlement(shared: &Shared, execution: &Execution) -> StoreResult<Event> {
-    let state = &execution.state;
+async fn settlement(shared: &Shared, orphan: &Execution) -> StoreResult<Event> {
+    let state = &orphan.state;
     if state.status == ExecutionStatus::Scheduled {
         return Ok(Event::Released);
     }
-    let abandoned = || outcome::of_lost_worker(state.status, shared.as_worker());
-    if state.status != ExecutionStatus::Running || !may_rerun(shared, execution).await? {
-        return Ok(Event::Ended(abandoned()));
+    if state.status != ExecutionStatus::Running || !may_rerun(shared, orphan).await? {
+        return abandoned(shared, orphan).await;
     }
     if state.starts < MAX_STARTS {
         return Ok(Event::Requeued);
@@ -44,8 +72,19 @@ async fn settlement(shared: &Shared, execution: &Execution) -> StoreResult<Event
     Ok(Event::Ended(outcome::of_runner_lost_again(state.starts)))
 }
 
-async fn may_rerun(shared: &Shared, execution: &Execution) -> StoreResult<bool> {
-    let scope = Scope::of_execution(execution);
-    let runnable = shared.store.runnable_action(scope, &execution.action_ref).await?;
+async fn may_rerun(shared: &Shared, orphan: &Execution) -> StoreResult<bool> {
+    let scope = Scope::of_execution(orphan);
+    let runnable = shared.store.runnable_action(scope, &orphan.action_ref).await?;
     Ok(runnable.is_some_and(|runnable| runnable.action.run.on_lost == OnLost::Rerun))
+}
+
+async fn abandoned(shared: &Shared, orphan: &Execution) -> StoreResult<Event> {
+    let id = orphan.state.worker.unwrap_or(WorkerId(0));
+    let worker = shared.store.worker(id).await?;
+    let shown = outcome::Worker {
+        id,
+        name: worker.as_ref().map_or("", |worker| &worker.name),
+        cordoned: worker.as_ref().is_some_and(|worker| worker.cordon.is_some()),
+    };
+    Ok(Event::Ended(outcome::of_lost_worker(orphan.state.status, shown)))
 }

@@ -1,7 +1,7 @@
 //! What the loops have in common.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use attune_domain::clock::Clock;
@@ -10,14 +10,18 @@ use attune_domain::id::WorkerId;
 use attune_domain::limits::Limits;
 use attune_domain::notice::{ExecutionNotice, Notice};
 use attune_domain::pack::PackFolders;
+use attune_domain::peer::Message;
 use attune_domain::runner::Runner;
 use attune_domain::store::Store;
+use attune_domain::worker::Holder;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Parts;
 use crate::live::Live;
+use crate::no_runner::NoRunner;
+use crate::peers::Mouth;
 
 /// Notices a slow watcher may fall behind before it has to read the store again.
 const NOTICES_KEPT: usize = 4096;
@@ -25,8 +29,17 @@ const NOTICES_KEPT: usize = 4096;
 /// How executions are run here.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The name this server's worker registers under.
+    /// Tells this server's folder of data, which no two processes share.
+    pub home: String,
+    /// The name this server's worker registers under; unique among servers that share a
+    /// database.
     pub worker_name: String,
+    /// How long a worker that gives no sign of life keeps what it holds.
+    pub lease: Duration,
+    /// Whether this server sees to what other servers have lost.
+    pub watches: bool,
+    /// Runs that this server may have at once; 0 where it has no runner.
+    pub places: u32,
     /// Limits of a run whose action declares none.
     pub limits: Limits,
     /// The longest wall clock an action may declare.
@@ -37,14 +50,29 @@ pub struct Settings {
     pub api_url: String,
 }
 
+/// What this server's worker may do.
+#[derive(Default)]
+struct Holding {
+    holder: Option<Holder>,
+    cordoned: bool,
+}
+
+impl Settings {
+    /// Whether this server runs executions.
+    pub(crate) fn runs(&self) -> bool {
+        self.places > 0
+    }
+}
+
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) runner: Arc<dyn Runner>,
     pub(crate) folders: Arc<dyn PackFolders>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
-    pub(crate) worker: WorkerId,
+    holding: Mutex<Holding>,
     pub(crate) live: Live,
+    pub(crate) mouth: Mouth,
     pub(crate) notices: broadcast::Sender<Notice>,
     /// Runs from their claim to their committed end, and what may become one: a request
     /// that was let in, a look into the queue.
@@ -58,15 +86,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(parts: Parts, worker: WorkerId) -> Shared {
+    pub(crate) fn new(parts: Parts, mouth: Mouth) -> Shared {
         Shared {
             store: parts.store,
-            runner: parts.runner,
+            runner: parts.runner.unwrap_or_else(|| Arc::new(NoRunner)),
             folders: parts.folders,
             clock: parts.clock,
             settings: parts.settings,
-            worker,
+            holding: Mutex::default(),
             live: Live::default(),
+            mouth,
             notices: broadcast::Sender::new(NOTICES_KEPT),
             attempts: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -80,12 +109,52 @@ impl Shared {
         self.attempts.close();
     }
 
-    /// This server's worker, as results show it.
-    pub(crate) fn as_worker(&self) -> outcome::Worker<'_> {
-        outcome::Worker { id: self.worker, name: &self.settings.worker_name }
+    /// Notes the lease that this server's worker has now.
+    pub(crate) fn hold(&self, holder: Option<Holder>) {
+        self.holding().holder = holder;
     }
 
-    /// Says that an execution waits in the queue.
+    /// Notes whether the worker is cordoned; it looks into the queue when it no longer is.
+    pub(crate) fn set_cordoned(&self, cordoned: bool) {
+        let was = std::mem::replace(&mut self.holding().cordoned, cordoned);
+        if was != cordoned {
+            tracing::info!(cordoned, "this worker's cordon was changed");
+            self.wake_queue();
+        }
+    }
+
+    /// The lease of this server's worker.
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        self.holding().holder
+    }
+
+    /// The lease under which new work may be taken now.
+    pub(crate) fn may_claim(&self) -> Option<Holder> {
+        let holding = self.holding();
+        holding.holder.filter(|_| !holding.cordoned)
+    }
+
+    /// This server's worker, as the results of executions show it that it held.
+    pub(crate) fn as_worker(&self, execution: &Execution) -> outcome::Worker<'_> {
+        outcome::Worker {
+            id: execution.state.worker.unwrap_or(WorkerId(0)),
+            name: &self.settings.worker_name,
+            cordoned: self.holding().cordoned,
+        }
+    }
+
+    fn holding(&self) -> MutexGuard<'_, Holding> {
+        // No code panics while it holds the lock.
+        self.holding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says, here and to other servers, that an execution waits in the queue.
+    pub(crate) fn queue_grew(&self) {
+        self.wake_queue();
+        self.mouth.tell(Message::Queue);
+    }
+
+    /// Has this server look into the queue.
     pub(crate) fn wake_queue(&self) {
         self.queue_waits.store(true, Ordering::SeqCst);
         self.queue_wake.notify_one();
@@ -104,8 +173,25 @@ impl Shared {
         self.queue_wake.notified().await;
     }
 
-    /// Tells watchers each step that a commit made, in order, and waiters the end.
+    /// Tells watchers, here and at other servers, each step that a commit made, and waiters the
+    /// end.
     pub(crate) fn announce(
+        &self,
+        execution: &Arc<Execution>,
+        old_status: Option<ExecutionStatus>,
+        steps: &[ExecutionStatus],
+    ) {
+        self.show(execution, old_status, steps);
+        self.mouth.tell(Message::Steps {
+            tenant: execution.tenant,
+            execution: execution.id,
+            from: old_status,
+            to: steps.to_vec(),
+        });
+    }
+
+    /// Tells watchers here each step that a commit made, in order, and waiters the end.
+    pub(crate) fn show(
         &self,
         execution: &Arc<Execution>,
         mut old_status: Option<ExecutionStatus>,

@@ -12,11 +12,12 @@ use attune_domain::execution::transition::{self, Event, IllegalTransition};
 use attune_domain::execution::{
     Execution, ExecutionStatus, Idempotency, NewExecution, State, outcome,
 };
-use attune_domain::id::{IdentityId, WorkerId};
+use attune_domain::id::IdentityId;
 use attune_domain::runner::Place;
 use attune_domain::schema::Violation;
 use attune_domain::secret_parameters::redacted;
 use attune_domain::store::{StoreError, Submitted};
+use attune_domain::worker::Holder;
 
 use crate::shared::Shared;
 use crate::{Orchestrator, attempt, commit, prepare};
@@ -76,12 +77,13 @@ async fn create(
     }
     let violation = prepare::check_parameters(&request.runnable, request.config.as_ref());
     let place = match violation {
-        None if !shared.queue_waits() => shared.runner.try_reserve(),
+        None if !shared.queue_waits() => shared.may_claim().zip(shared.runner.try_reserve()),
         _ => None,
     };
+    let (holder, place) = place.unzip();
     let now = shared.clock.now();
-    let state = initial_state(shared.worker, place.is_some(), now)
-        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    let state =
+        initial_state(holder, now).map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     let ExecutionRequest { runnable, config, env_vars, .. } = request;
     let schema = runnable.action.param_schema.as_ref();
     let redacted_config = config.as_ref().zip(schema);
@@ -107,16 +109,10 @@ async fn create(
 }
 
 /// Requested, or, with a place in hand, already claimed and started.
-fn initial_state(
-    worker: WorkerId,
-    starts: bool,
-    now: Timestamp,
-) -> Result<State, IllegalTransition> {
+fn initial_state(holder: Option<Holder>, now: Timestamp) -> Result<State, IllegalTransition> {
     let requested = State::requested(now);
-    if !starts {
-        return Ok(requested);
-    }
-    let claimed = transition::apply(&requested, Event::Claimed(worker), now)?.state;
+    let Some(holder) = holder else { return Ok(requested) };
+    let claimed = transition::apply(&requested, Event::Claimed(holder), now)?.state;
     Ok(transition::apply(&claimed, Event::Started, now)?.state)
 }
 
@@ -136,7 +132,7 @@ fn go_on(
         shared.announce(&created, None, &STARTED_STEPS[..1]);
         match violation {
             Some(violation) => refuse(shared, Execution::clone(&created), &violation),
-            None => shared.wake_queue(),
+            None => shared.queue_grew(),
         }
     }
     Arc::unwrap_or_clone(created)

@@ -1,5 +1,6 @@
 //! Waiting for the end of an execution without polling.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use attune_domain::access::Scope;
@@ -8,6 +9,9 @@ use attune_domain::id::ExecutionId;
 use attune_domain::store::StoreResult;
 
 use crate::Orchestrator;
+
+/// The slow look behind what is told: another server may have ended it without telling.
+const POLL: Duration = Duration::from_secs(5);
 
 impl Orchestrator {
     /// The execution once it has ended, or as it is after `at_most`. None when the
@@ -28,13 +32,24 @@ impl Orchestrator {
                 other => return Ok(other),
             }
         }
-        let ended = tokio::select! {
-            ended = registration.ended() => ended,
-            () = shared.clock.sleep(at_most) => None,
-        };
-        match ended {
-            Some(execution) if execution.tenant == scope.tenant() => Ok(Some(execution)),
-            _ => shared.store.execution(scope, id).await,
+        let mut ended = pin!(registration.ended());
+        let mut too_long = shared.clock.sleep(at_most);
+        loop {
+            tokio::select! {
+                ended = &mut ended => match ended {
+                    Some(execution) if execution.tenant == scope.tenant() => {
+                        return Ok(Some(execution));
+                    }
+                    _ => return shared.store.execution(scope, id).await,
+                },
+                () = &mut too_long => return shared.store.execution(scope, id).await,
+                () = shared.live.told_to_look_again() => {}
+                () = shared.clock.sleep(POLL) => {}
+            }
+            match shared.store.execution(scope, id).await? {
+                Some(execution) if !execution.state.status.is_terminal() => {}
+                other => return Ok(other),
+            }
         }
     }
 }

@@ -22,6 +22,12 @@ pub(crate) struct Claims {
     pub(crate) jti: String,
 }
 
+/// Tells a signing secret from others, and is of no other use.
+pub fn fingerprint(secret: &SecretBytes) -> Result<String, jsonwebtoken::errors::Error> {
+    let key = EncodingKey::from_secret(secret.expose());
+    jsonwebtoken::crypto::sign(b"attune: fingerprint of the signing secret", &key, Algorithm::HS256)
+}
+
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadToken {
@@ -124,6 +130,13 @@ mod tests {
             }
         }
         text
+    }
+
+    #[test]
+    fn a_fingerprint_tells_secrets_apart() {
+        let of = |secret: &str| fingerprint(&SecretBytes::new(secret)).unwrap();
+        assert_eq!(of("a secret"), of("a secret"));
+        assert_ne!(of("a secret"), of("another"));
     }
 
     #[test]

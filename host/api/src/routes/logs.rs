@@ -186,14 +186,14 @@ impl Tail {
                     self.ended = true;
                     return Ok(());
                 }
+                Ok(Notice::Missed) | Err(RecvError::Lagged(_)) => {
+                    let execution = self.state.store.execution(self.scope, self.id).await?;
+                    self.ended = execution.is_none_or(|now| now.state.status.is_terminal());
+                    return Ok(());
+                }
                 Ok(_) => {}
                 Err(RecvError::Closed) => {
                     self.ended = true;
-                    return Ok(());
-                }
-                Err(RecvError::Lagged(_)) => {
-                    let execution = self.state.store.execution(self.scope, self.id).await?;
-                    self.ended = execution.is_none_or(|now| now.state.status.is_terminal());
                     return Ok(());
                 }
             }

@@ -17,7 +17,7 @@ mod upload;
 
 use std::collections::BTreeMap;
 
-use axum::Json;
+use axum::{Json, Router};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
@@ -55,6 +55,11 @@ pub(crate) fn described(version: &str) -> OpenApiRouter<ApiState> {
         .merge(auth::routes())
         .merge(account::routes())
         .nest("/api/v1", versioned)
+}
+
+/// What a server answers that does not serve the API: whether it is well.
+pub(crate) fn health_only() -> Router<ApiState> {
+    health::routes().into()
 }
 
 fn document(version: &str) -> OpenApi {

@@ -103,7 +103,7 @@ impl Watch {
                 Ok(Notice::Execution(notice)) => self.take(&notice),
                 Ok(Notice::Output { .. }) => {}
                 Err(RecvError::Closed) => self.over = true,
-                Err(RecvError::Lagged(_)) => {
+                Ok(Notice::Missed) | Err(RecvError::Lagged(_)) => {
                     if let Err(error) = self.catch_up().await {
                         error!(cause = chain(&error), "a stream of executions was given up");
                         self.over = true;

@@ -57,10 +57,14 @@ impl World {
         let catalog = Arc::new(catalog);
         let orchestrator = Orchestrator::start(Parts {
             store: store.clone(),
-            runner: Arc::new(IdleRunner),
+            runner: Some(Arc::new(IdleRunner)),
             folders: catalog.clone(),
             clock: clock.clone(),
             settings: Settings {
+                home: "home".into(),
+                lease: Duration::from_secs(10),
+                watches: true,
+                places: 1,
                 worker_name: "attune-test".into(),
                 limits: Limits::default(),
                 max_wall: Duration::from_hours(1),

@@ -128,6 +128,8 @@ fn check(config: &Config) -> Result<(), Failure> {
     let at_least_one = [
         ("runners", config.runners.unwrap_or(1) as u64),
         ("places_per_runner", config.places_per_runner as u64),
+        ("lease_seconds", config.lease_seconds),
+        ("roles", config.roles.len() as u64),
         ("max_body_bytes", config.max_body_bytes as u64),
         ("max_upload_bytes", config.max_upload_bytes as u64),
         ("limits.wall_ms", config.limits.wall_ms),

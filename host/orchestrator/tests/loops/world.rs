@@ -84,6 +84,10 @@ impl World {
         let (runner, started) = ScriptedRunner::new(places);
         let settings = Settings {
             worker_name: "attune-test".into(),
+            home: "home".into(),
+            lease: Duration::from_secs(10),
+            watches: true,
+            places: u32::try_from(places).unwrap(),
             limits: Limits::default(),
             max_wall: Duration::from_hours(1),
             drain: Duration::from_secs(30),
@@ -91,7 +95,7 @@ impl World {
         };
         let parts = Parts {
             store: store.clone(),
-            runner: runner.clone(),
+            runner: Some(runner.clone()),
             folders: Arc::new(OneFolder),
             clock: clock.clone(),
             settings,

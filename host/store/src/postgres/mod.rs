@@ -1,6 +1,7 @@
 //! `PostgreSQL`: one database for many servers.
 
 mod engine;
+mod peers;
 #[path = "../sql/mod.rs"]
 mod sql;
 mod writer;
@@ -15,6 +16,7 @@ use sqlx::{ConnectOptions, Connection as _};
 
 use crate::error::{OpenError, Stored};
 use engine::Pool;
+use peers::Voice;
 use sql::migrations::{self, Migrations};
 use writer::Writer;
 
@@ -45,6 +47,9 @@ pub struct PostgresStore {
     readers: Pool,
     /// One connection for what looks for a text in all rows: nobody's search keeps others waiting.
     searcher: Pool,
+    /// One connection on which other servers are heard.
+    listener: Pool,
+    voice: Voice,
 }
 
 impl PostgresStore {
@@ -56,6 +61,7 @@ impl PostgresStore {
         }
         let mut connection = options.connect().await?;
         migrate(&mut connection).await?;
+        let voice = Voice::new(&mut connection).await?;
         connection.close().await?;
         let pool = |connections| {
             PgPoolOptions::new()
@@ -64,7 +70,8 @@ impl PostgresStore {
                 .connect_lazy_with(options.clone())
         };
         let readers = pool(CONNECTIONS);
-        Ok(PostgresStore { writer: Writer::new(readers.clone()), readers, searcher: pool(1) })
+        let writer = Writer::new(readers.clone());
+        Ok(PostgresStore { writer, readers, searcher: pool(1), listener: pool(1), voice })
     }
 
     fn readers_for(&self, searches: bool) -> &Pool {
@@ -90,6 +97,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        self.listener.close().await;
         self.searcher.close().await;
         self.readers.close().await;
     }

@@ -8,6 +8,7 @@ mod actions;
 mod claims;
 mod executions;
 mod identities;
+mod installation;
 mod logs;
 pub(super) mod migrations;
 mod packs;

@@ -60,9 +60,9 @@ fn read(fields: &mut Fields<'_>) -> StoreResult<Worker> {
 
 #[async_trait]
 impl WorkerStore for EngineStore {
-    async fn acquire_lease(&self, name: &str, now: Timestamp) -> StoreResult<Acquired> {
-        let name = name.to_owned();
-        self.writer.write(move |connection| Box::pin(acquire(connection, name, now))).await
+    async fn acquire_lease(&self, name: &str, home: &str, now: Timestamp) -> StoreResult<Acquired> {
+        let (name, home) = (name.to_owned(), home.to_owned());
+        self.writer.write(move |connection| Box::pin(acquire(connection, name, home, now))).await
     }
 
     async fn renew_lease(
@@ -87,7 +87,7 @@ impl WorkerStore for EngineStore {
 
     async fn pulses(&self) -> StoreResult<Vec<Pulse>> {
         let rows = query(
-            "SELECT lease.id, worker.id, worker.name, lease.beat FROM lease
+            "SELECT lease.id, worker.id, worker.name, lease.home, lease.beat FROM lease
              JOIN worker ON worker.id = lease.worker WHERE lease.ended IS NULL",
         )
         .fetch_all(&self.readers)
@@ -148,18 +148,19 @@ impl WorkerStore for EngineStore {
 fn read_pulse(fields: &mut Fields<'_>) -> StoreResult<Pulse> {
     let lease = LeaseId(fields.table("lease")?);
     let holder = Holder { worker: WorkerId(fields.get()?), lease };
-    Ok(Pulse { holder, name: fields.get()?, beat: fields.get()? })
+    Ok(Pulse { holder, name: fields.get()?, home: fields.get()?, beat: fields.get()? })
 }
 
 async fn acquire(
     connection: &mut Connection,
     name: String,
+    home: String,
     now: Timestamp,
 ) -> StoreResult<Acquired> {
     lock(connection, "lease").await?;
     let worker = worker_named(connection, &name, now).await?;
     let live = query(
-        "SELECT lease.id, worker.id, worker.name, lease.beat FROM lease
+        "SELECT lease.id, worker.id, worker.name, lease.home, lease.beat FROM lease
          JOIN worker ON worker.id = lease.worker
          WHERE lease.worker = $1 AND lease.ended IS NULL",
     );
@@ -167,8 +168,10 @@ async fn acquire(
     if let Some(row) = live {
         return Ok(Acquired::Taken(read_pulse(&mut Fields::of(&row))?));
     }
-    let insert = query("INSERT INTO lease (worker, beat, granted) VALUES ($1, 0, $2) RETURNING id");
-    let insert = insert.bind(worker.0).bind(micros(now));
+    let insert = query(
+        "INSERT INTO lease (worker, home, beat, granted) VALUES ($1, $2, 0, $3) RETURNING id",
+    );
+    let insert = insert.bind(worker.0).bind(home).bind(micros(now));
     let row = insert.fetch_one(connection).await.stored()?;
     let lease = LeaseId(Fields::of(&row).table("lease")?);
     Ok(Acquired::Granted(Holder { worker, lease }))

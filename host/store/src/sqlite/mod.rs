@@ -5,6 +5,7 @@
 
 mod engine;
 mod file;
+mod peers;
 #[path = "../sql/mod.rs"]
 mod sql;
 mod writer;

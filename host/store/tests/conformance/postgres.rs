@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use attune_domain::id::TenantId;
-use attune_domain::store::Store;
+use attune_domain::store::{Heard, PEER_TEXT_BYTES, PeerStore, Store};
 use attune_store::{OpenError, PostgresStore};
+use futures::StreamExt;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
@@ -98,7 +99,12 @@ async fn servers_that_start_at_once_migrate_once() {
 async fn a_connection_that_is_killed_is_replaced() {
     let database = open().await;
     database.store.ping().await.unwrap();
-    let mut connection = connect(&database.url).await;
+    kill_connections(&database.url).await;
+    database.store.ping().await.unwrap();
+}
+
+async fn kill_connections(url: &str) {
+    let mut connection = connect(url).await;
     sqlx::query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE application_name = current_schema() AND pid <> pg_backend_pid()",
@@ -106,5 +112,36 @@ async fn a_connection_that_is_killed_is_replaced() {
     .execute(&mut connection)
     .await
     .unwrap();
-    database.store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn servers_hear_each_other_and_not_themselves() {
+    let database = open().await;
+    let other = PostgresStore::open(&database.url).await.unwrap();
+    let mut heard = database.store.listen().await.unwrap().unwrap();
+    database.store.tell("to myself").await.unwrap();
+    other.tell("a word").await.unwrap();
+    let longest = "x".repeat(PEER_TEXT_BYTES);
+    other.tell(&longest).await.unwrap();
+    assert_eq!(heard.next().await, Some(Heard::Text("a word".to_owned())));
+    assert_eq!(heard.next().await, Some(Heard::Text(longest)));
+}
+
+#[tokio::test]
+async fn a_gap_in_what_is_heard_is_told() {
+    let database = open().await;
+    let mut heard = database.store.listen().await.unwrap().unwrap();
+    kill_connections(&database.url).await;
+    assert_eq!(heard.next().await, Some(Heard::Gap));
+    let other = PostgresStore::open(&database.url).await.unwrap();
+    other.tell("again").await.unwrap();
+    assert_eq!(heard.next().await, Some(Heard::Text("again".to_owned())));
+}
+
+#[tokio::test]
+async fn closing_ends_what_is_heard() {
+    let database = open().await;
+    let mut heard = database.store.listen().await.unwrap().unwrap();
+    let (ended, ()) = futures::join!(heard.next(), database.store.close());
+    assert_eq!(ended, None);
 }

@@ -171,7 +171,7 @@ pub(crate) fn holder(lease: i64) -> Holder {
 
 /// A worker of this name that is in the store, with a lease.
 pub(crate) async fn lease(store: &dyn Store, name: &str) -> Holder {
-    match store.acquire_lease(name, at(0)).await.unwrap() {
+    match store.acquire_lease(name, &format!("home of {name}"), at(0)).await.unwrap() {
         Acquired::Granted(holder) => holder,
         taken @ Acquired::Taken(_) => panic!("{taken:?}"),
     }

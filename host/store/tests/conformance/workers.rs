@@ -20,8 +20,11 @@ pub(crate) async fn a_worker_has_one_lease_at_a_time(database: &mut dyn Database
     let (one, two) = (lease(&*store, "one").await, lease(&*store, "two").await);
     assert_ne!(one.worker, two.worker);
     let held = pulse(&*store, one).await;
-    assert_eq!(held.name, "one");
-    assert_eq!(store.acquire_lease("one", at(1)).await.unwrap(), Acquired::Taken(held));
+    assert_eq!((held.name.as_str(), held.home.as_str()), ("one", "home of one"));
+    assert_eq!(
+        store.acquire_lease("one", "elsewhere", at(1)).await.unwrap(),
+        Acquired::Taken(held)
+    );
 
     store.end_lease(one.lease, at(2)).await.unwrap();
     let again = lease(&*store, "one").await;
@@ -113,4 +116,13 @@ pub(crate) async fn a_cordon_is_told_with_the_next_beat(database: &mut dyn Datab
     assert_eq!(store.set_cordon(holder.worker, None, at(5)).await.unwrap().unwrap().cordon, None);
     let nobody = attune_domain::id::WorkerId(999);
     assert!(store.set_cordon(nobody, None, at(5)).await.unwrap().is_none());
+}
+
+pub(crate) async fn the_first_to_propose_is_agreed_with(database: &mut dyn Database) {
+    let store = database.store();
+    assert_eq!(store.agreed("colour", "blue").await.unwrap(), "blue");
+    assert_eq!(store.agreed("colour", "red").await.unwrap(), "blue");
+    store.agree("colour", "green").await.unwrap();
+    assert_eq!(store.agreed("colour", "red").await.unwrap(), "green");
+    assert_eq!(store.agreed("shape", "round").await.unwrap(), "round");
 }

@@ -1,0 +1,160 @@
+//! This server's lease: taken at the start, renewed at a steady pace, given back at the end. And
+//! a look at the leases of others, at the same pace.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use attune_domain::execution::ExecutionStatus;
+use attune_domain::id::LeaseId;
+use attune_domain::store::StoreResult;
+use attune_domain::worker::{self, Acquired, Holder, Load, Pulse, Renewed, Watcher};
+
+use crate::StartError;
+use crate::shared::Shared;
+use crate::{peers, recovery};
+
+/// The pace where nobody watches: clients take a worker for lost after 90 seconds.
+const ALONE: Duration = Duration::from_secs(30);
+
+/// Takes the lease of this server's worker. One that an earlier process left is waited out,
+/// unless that process is known to be gone.
+pub(crate) async fn acquire(shared: &Shared) -> Result<Holder, StartError> {
+    let settings = &shared.settings;
+    let mut watcher = Watcher::default();
+    let mut first = None;
+    loop {
+        let now = shared.clock.now();
+        let name = &settings.worker_name;
+        let taken = match shared.store.acquire_lease(name, &settings.home, now).await? {
+            Acquired::Granted(holder) => return Ok(holder),
+            Acquired::Taken(taken) => taken,
+        };
+        let gone = !shared.store.is_shared() || taken.home == settings.home;
+        if gone || !watcher.look(vec![taken.clone()]).is_empty() {
+            shared.store.revoke_lease(&taken, now).await?;
+            continue;
+        }
+        let seen: &Pulse = first.get_or_insert_with(|| {
+            tracing::info!(name, "waiting for the lease of an earlier server of this name to end");
+            taken.clone()
+        });
+        if seen.beat != taken.beat {
+            return Err(StartError::NameTaken(name.clone()));
+        }
+        shared.clock.sleep(worker::pace(settings.lease)).await;
+    }
+}
+
+/// Beats and watches until the server ends.
+pub(crate) async fn beat(shared: Arc<Shared>) {
+    let pace = if shared.store.is_shared() { worker::pace(shared.settings.lease) } else { ALONE };
+    let mut watch = Watch::default();
+    let mut failing = false;
+    loop {
+        shared.clock.sleep(pace).await;
+        let looked = look(&shared, &mut watch).await;
+        if let Err(error) = &looked {
+            // Nobody's lease ends for want of a database.
+            watch.watcher.forget();
+            if !failing {
+                let error = error as &dyn std::error::Error;
+                tracing::warn!(error, "the lease cannot be renewed, the database does not answer");
+            }
+        } else if failing {
+            tracing::info!("the lease is renewed again");
+        }
+        failing = looked.is_err();
+    }
+}
+
+async fn look(shared: &Shared, watch: &mut Watch) -> StoreResult<()> {
+    if shared.settings.runs() {
+        keep_lease(shared).await?;
+        stop_cancelled(shared).await?;
+    }
+    if shared.store.is_shared() {
+        watch.others(shared).await?;
+    }
+    Ok(())
+}
+
+async fn keep_lease(shared: &Shared) -> StoreResult<()> {
+    let now = shared.clock.now();
+    if let Some(holder) = shared.holder() {
+        let running = u32::try_from(shared.live.running()).unwrap_or(u32::MAX);
+        let load = Load { running, places: shared.settings.places };
+        match shared.store.renew_lease(holder.lease, load, now).await? {
+            Renewed::Held { cordoned } => {
+                shared.set_cordoned(cordoned);
+                return Ok(());
+            }
+            Renewed::Lost => lose(shared),
+        }
+    }
+    if shared.stopping.is_cancelled() {
+        return Ok(());
+    }
+    let (name, home) = (&shared.settings.worker_name, &shared.settings.home);
+    match shared.store.acquire_lease(name, home, now).await? {
+        Acquired::Granted(holder) => {
+            shared.hold(Some(holder));
+            shared.wake_queue();
+        }
+        Acquired::Taken(_) => {
+            tracing::error!(
+                name,
+                "another server runs under the name of this one: no work is taken"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Others have settled what was held here, or will: what still runs is moot.
+fn lose(shared: &Shared) {
+    tracing::warn!("the lease was not renewed in time, and others took over what ran here");
+    shared.hold(None);
+    shared.live.stop_all();
+}
+
+/// Stops runs whose cancel was asked of another server, if that could not be told.
+async fn stop_cancelled(shared: &Shared) -> StoreResult<()> {
+    let Some(holder) = shared.holder().filter(|_| shared.store.is_shared()) else { return Ok(()) };
+    for execution in shared.store.held_under(holder.lease).await? {
+        if execution.state.status == ExecutionStatus::Canceling {
+            shared.live.stop(execution.id).await;
+        }
+    }
+    Ok(())
+}
+
+/// What is known of the leases of others.
+#[derive(Default)]
+struct Watch {
+    watcher: Watcher,
+    live: HashSet<LeaseId>,
+}
+
+impl Watch {
+    async fn others(&mut self, shared: &Shared) -> StoreResult<()> {
+        let pulses = shared.store.pulses().await?;
+        let live: HashSet<_> = pulses.iter().map(|pulse| pulse.holder.lease).collect();
+        // Whoever is gone may have gone between a commit and telling of it.
+        if !self.live.is_subset(&live) {
+            peers::missed(shared);
+        }
+        self.live = live;
+        let expired = self.watcher.look(pulses);
+        if shared.settings.watches {
+            for pulse in expired {
+                if shared.store.revoke_lease(&pulse, shared.clock.now()).await? {
+                    let name = &pulse.name;
+                    tracing::warn!(name, "a server gave no sign of life: its lease has ended");
+                }
+            }
+            recovery::settle_orphans(shared).await?;
+        }
+        Ok(())
+    }
+}
