@@ -35,7 +35,7 @@ class Server:
         self.data = data_dir or home / "data"
         self.log = home / "server.log"
         self.url = ""
-        self._settings = settings
+        self.settings = settings
         self._output = home / "server.out"
         self._process: subprocess.Popen[bytes] | None = None
         home.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ class Server:
         link_tree(CACHE, self.data / "cache")
         command = [*self.within, str(BINARY), "serve"]
         command += ["--listen", listen, "--data-dir", str(self.data)]
-        for name, value in self._settings.items():
+        for name, value in self.settings.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         with self._output.open("wb") as output, self.log.open("ab") as log:
             self._process = subprocess.Popen(

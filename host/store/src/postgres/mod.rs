@@ -55,7 +55,9 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Connects to the database of a `postgres://` URL, and brings its schema up to date.
     pub async fn open(url: &str) -> Result<PostgresStore, OpenError> {
-        let mut options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+        let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+        // Notices tell of tables that are there already, and the like.
+        let mut options = options.options([("client_min_messages", "warning")]);
         if options.get_application_name().is_none() {
             options = options.application_name("attune");
         }
