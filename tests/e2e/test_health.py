@@ -22,6 +22,10 @@ ROUTES = """
 /api/v1/packs/upload post
 /api/v1/packs/{ref} delete get put
 /api/v1/packs/{ref}/actions get
+/api/v1/workers get
+/api/v1/workers/{id} get
+/api/v1/workers/{id}/cordon post
+/api/v1/workers/{id}/uncordon post
 /auth/change-password post
 /auth/ldap/login post
 /auth/login post

@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// Executions
     #[command(subcommand)]
     Execution(ExecutionCommand),
+    /// Workers: the servers that run executions
+    #[command(subcommand)]
+    Worker(WorkerCommand),
 }
 
 #[derive(Args, Debug)]
@@ -179,6 +182,25 @@ pub(crate) enum ExecutionCommand {
     Watch { id: i64 },
     /// Stop an execution
     Cancel { id: i64 },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum WorkerCommand {
+    /// List workers
+    List(PageArgs),
+    /// Keep new work away from a worker; what it runs goes on
+    Cordon {
+        /// The worker's id
+        id: i64,
+        /// Why, for others to read
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Let a worker have new work again
+    Uncordon {
+        /// The worker's id
+        id: i64,
+    },
 }
 
 #[derive(Args, Debug)]

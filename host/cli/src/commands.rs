@@ -7,6 +7,7 @@ mod pack;
 mod parameters;
 mod run;
 mod watch;
+mod worker;
 
 use attune_domain::Json;
 
@@ -27,6 +28,7 @@ pub(crate) async fn run(arguments: &ClientArgs, command: Command) -> Result<(), 
         Command::Action(action) => action::run(session, action).await,
         Command::Run(run) => run::run(session, run).await,
         Command::Execution(execution) => execution::run(session, execution).await,
+        Command::Worker(worker) => worker::run(session, worker).await,
         Command::Serve(_) | Command::Doctor(_) => Ok(()),
     }
 }

@@ -12,6 +12,8 @@ use crate::id::{ExecutionId, TenantId};
 pub enum Message {
     /// An execution waits in the queue.
     Queue,
+    /// A worker's cordon was changed.
+    Cordon,
     /// Whoever runs this is to stop it.
     Stop(ExecutionId),
     /// Commits of an execution: the status before them and those that they led to.

@@ -6,7 +6,11 @@
 //! whoever comes first, and the one who held it is refused from then on.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::time::Duration;
+
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::id::{IdentityId, LeaseId, WorkerId};
@@ -46,6 +50,51 @@ pub struct Worker {
     pub places: u32,
     pub created: Timestamp,
     pub updated: Timestamp,
+}
+
+/// A worker that beat longer ago than this, in seconds, is taken for lost (contract, operations
+/// section 3).
+const STALE_AFTER: i64 = 90;
+
+/// How a worker is, in one word (contract, models section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    Active,
+    Busy,
+    Cordoned,
+    Offline,
+    Error,
+    Inactive,
+}
+
+impl FromStr for Health {
+    type Err = serde::de::value::Error;
+
+    fn from_str(word: &str) -> Result<Health, Self::Err> {
+        Health::deserialize(word.into_deserializer())
+    }
+}
+
+impl Worker {
+    /// Whole seconds since the last beat.
+    pub fn silence(&self, now: Timestamp) -> i64 {
+        (now - self.seen).num_seconds().max(0)
+    }
+
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        self.silence(now) > STALE_AFTER
+    }
+
+    /// The first word that fits.
+    pub fn health(&self, now: Timestamp) -> Health {
+        match () {
+            () if self.cordon.is_some() => Health::Cordoned,
+            () if !self.active || self.is_stale(now) => Health::Offline,
+            () if self.running > 0 => Health::Busy,
+            () => Health::Active,
+        }
+    }
 }
 
 /// Why, by whom and since when a worker takes no new work.
@@ -131,6 +180,33 @@ mod tests {
     fn pulse(lease: i64, beat: i64) -> Pulse {
         let holder = Holder { worker: WorkerId(1), lease: LeaseId(lease) };
         Pulse { holder, name: "one".to_owned(), home: String::new(), beat }
+    }
+
+    #[test]
+    fn health_is_the_first_word_that_fits() {
+        let at = |second| Timestamp::from_timestamp(second, 0).unwrap();
+        let idle = Worker {
+            id: WorkerId(1),
+            name: "one".to_owned(),
+            active: true,
+            seen: at(100),
+            cordon: None,
+            running: 0,
+            places: 8,
+            created: at(0),
+            updated: at(0),
+        };
+        let busy = Worker { running: 1, ..idle.clone() };
+        let gone = Worker { active: false, ..busy.clone() };
+        let cordon = Some(Cordon { reason: None, by: None, at: at(0) });
+        let cordoned = Worker { cordon, ..gone.clone() };
+        assert_eq!(idle.health(at(190)), Health::Active);
+        assert_eq!(busy.health(at(190)), Health::Busy);
+        assert_eq!(busy.health(at(191)), Health::Offline);
+        assert_eq!(gone.health(at(100)), Health::Offline);
+        assert_eq!(cordoned.health(at(900)), Health::Cordoned);
+        assert_eq!("cordoned".parse(), Ok(Health::Cordoned));
+        assert!("well".parse::<Health>().is_err());
     }
 
     /// Looks at a lease that stands still until it expires; tells how many looks that took.

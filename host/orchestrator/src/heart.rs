@@ -14,8 +14,8 @@ use crate::StartError;
 use crate::shared::Shared;
 use crate::{peers, recovery};
 
-/// The pace where nobody watches: clients take a worker for lost after 90 seconds.
-const ALONE: Duration = Duration::from_secs(30);
+/// The pace where nobody watches but clients, who are shown the load.
+const ALONE: Duration = Duration::from_secs(10);
 
 /// Takes the lease of this server's worker. One that an earlier process left is waited out,
 /// unless that process is known to be gone.
@@ -52,8 +52,11 @@ pub(crate) async fn beat(shared: Arc<Shared>) {
     let mut watch = Watch::default();
     let mut failing = false;
     loop {
-        shared.clock.sleep(pace).await;
-        let looked = look(&shared, &mut watch).await;
+        let looked = tokio::select! {
+            () = shared.clock.sleep(pace) => look(&shared, &mut watch).await,
+            // Not a look at others, which has its pace.
+            () = shared.beat_now.notified() => keep_lease(&shared).await,
+        };
         if let Err(error) = &looked {
             // Nobody's lease ends for want of a database.
             watch.watcher.forget();
@@ -69,10 +72,8 @@ pub(crate) async fn beat(shared: Arc<Shared>) {
 }
 
 async fn look(shared: &Shared, watch: &mut Watch) -> StoreResult<()> {
-    if shared.settings.runs() {
-        keep_lease(shared).await?;
-        stop_cancelled(shared).await?;
-    }
+    keep_lease(shared).await?;
+    stop_cancelled(shared).await?;
     if shared.store.is_shared() {
         watch.others(shared).await?;
     }
@@ -80,6 +81,9 @@ async fn look(shared: &Shared, watch: &mut Watch) -> StoreResult<()> {
 }
 
 async fn keep_lease(shared: &Shared) -> StoreResult<()> {
+    if !shared.settings.runs() {
+        return Ok(());
+    }
     let now = shared.clock.now();
     if let Some(holder) = shared.holder() {
         let running = u32::try_from(shared.live.running()).unwrap_or(u32::MAX);

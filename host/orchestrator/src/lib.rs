@@ -27,6 +27,7 @@ use std::time::Duration;
 use attune_domain::clock::Clock;
 use attune_domain::notice::Notice;
 use attune_domain::pack::PackFolders;
+use attune_domain::peer::Message;
 use attune_domain::runner::Runner;
 use attune_domain::store::{Store, StoreError, StoreResult};
 use tokio::sync::broadcast;
@@ -90,6 +91,8 @@ impl Orchestrator {
             shared.hold(Some(heart::acquire(&shared).await?));
         }
         recovery::settle_orphans(&shared).await?;
+        // The first beat at once: it tells how much this worker can do.
+        shared.beat_now.notify_one();
         tokio::spawn(heart::beat(shared.clone()));
         if shared.settings.runs() {
             tokio::spawn(dispatch::run(shared.clone()));
@@ -116,6 +119,12 @@ impl Orchestrator {
     /// many runs that are.
     pub async fn settle(&self) -> usize {
         self.await_attempts(SETTLE).await
+    }
+
+    /// Has every server look whether its worker's cordon was changed.
+    pub fn cordon_changed(&self) {
+        self.shared.beat_now.notify_one();
+        self.shared.mouth.tell(Message::Cordon);
     }
 
     /// Gives the lease back: what is left under it, others settle at once.

@@ -74,6 +74,7 @@ pub(crate) fn missed(shared: &Shared) {
 async fn act(shared: &Arc<Shared>, message: Message) {
     match message {
         Message::Queue => shared.wake_queue(),
+        Message::Cordon => shared.beat_now.notify_one(),
         Message::Stop(id) => {
             shared.live.stop(id).await;
         }

@@ -83,6 +83,8 @@ pub(crate) struct Shared {
     /// behind them instead of taking a free place.
     queue_waits: AtomicBool,
     queue_wake: Notify,
+    /// Asks for a beat without waiting for its time.
+    pub(crate) beat_now: Notify,
 }
 
 impl Shared {
@@ -101,6 +103,7 @@ impl Shared {
             stopping: CancellationToken::new(),
             queue_waits: AtomicBool::new(true),
             queue_wake: Notify::new(),
+            beat_now: Notify::new(),
         }
     }
 

@@ -7,3 +7,4 @@ pub(crate) mod execution;
 pub(crate) mod extras;
 pub(crate) mod notification;
 pub(crate) mod pack;
+pub(crate) mod worker;

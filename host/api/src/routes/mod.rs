@@ -14,6 +14,7 @@ mod stream;
 mod streaming;
 mod submit;
 mod upload;
+mod workers;
 
 use std::collections::BTreeMap;
 
@@ -49,7 +50,8 @@ pub(crate) fn described(version: &str) -> OpenApiRouter<ApiState> {
         .merge(executions::routes())
         .merge(stream::routes())
         .merge(logs::routes())
-        .merge(agent::routes());
+        .merge(agent::routes())
+        .merge(workers::routes());
     OpenApiRouter::with_openapi(document(version))
         .merge(health::routes())
         .merge(auth::routes())
