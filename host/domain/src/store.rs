@@ -261,12 +261,16 @@ pub trait ExecutionStore: Send + Sync {
 
     async fn execution_stats(&self, scope: Scope) -> StoreResult<ExecutionStats>;
 
-    /// Claims up to `limit` requested executions, oldest first; they are `scheduled` for
-    /// `holder` when this returns. None when its lease has ended.
+    /// Claims up to `limit` requested executions; they are `scheduled` for `holder` when this
+    /// returns. None when its lease has ended.
+    ///
+    /// Tenants take turns, beginning with the one that follows `after`; of each, the oldest go
+    /// first.
     async fn claim(
         &self,
         holder: Holder,
         limit: u32,
+        after: Option<TenantId>,
         now: Timestamp,
     ) -> StoreResult<Vec<Execution>>;
 

@@ -59,7 +59,11 @@ async fn claim_and_start(shared: Arc<Shared>, places: Vec<Place>) -> StoreResult
     }
     let Some(holder) = shared.may_claim() else { return Ok(0) };
     let wanted = u32::try_from(places.len()).unwrap_or(u32::MAX);
-    let claimed = shared.store.claim(holder, wanted, shared.clock.now()).await?;
+    let after = shared.served_last();
+    let claimed = shared.store.claim(holder, wanted, after, shared.clock.now()).await?;
+    if let Some(last) = claimed.last() {
+        shared.note_served(last.tenant);
+    }
     let taken = claimed.len();
     if taken == places.len() {
         shared.wake_queue();

@@ -4,7 +4,7 @@
 //! engine. It can lie about its own runs and nothing else; more than it may say of
 //! them ([`followers`](super::followers)), or anything that cannot be decoded, ends it.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use attune_domain::id::TenantId;
@@ -23,6 +23,8 @@ pub(super) struct Bound {
     pub(super) tenant: TenantId,
     /// Runs that were given to it and have not ended.
     pub(super) busy: AtomicUsize,
+    /// It is given no more, so that it makes room for another tenant.
+    pub(super) yielding: AtomicBool,
     /// When it was last given one, on the pool's own clock of events.
     pub(super) last_used: AtomicU64,
     pub(super) idle_since: Mutex<tokio::time::Instant>,
@@ -53,6 +55,7 @@ impl Bound {
         let bound = Arc::new(Bound {
             tenant,
             busy: AtomicUsize::new(0),
+            yielding: AtomicBool::new(false),
             last_used: AtomicU64::new(0),
             idle_since: Mutex::new(tokio::time::Instant::now()),
             outbox,

@@ -9,6 +9,8 @@ use attune_domain::id::TenantId;
 pub(super) struct Candidate {
     pub(super) tenant: TenantId,
     pub(super) busy: usize,
+    /// It gets no more runs, so that it makes room for another tenant.
+    pub(super) yielding: bool,
     pub(super) last_used: u64,
     pub(super) idle_for: Duration,
 }
@@ -42,6 +44,8 @@ pub(super) enum Decision {
     Bind,
     /// End this one, which makes room.
     Retire(usize),
+    /// Give this one no more runs, and ask again when something has changed.
+    Yield(usize),
     /// Ask again when something has changed.
     Wait,
 }
@@ -51,10 +55,13 @@ pub(super) enum Decision {
 const RECOVERY: Duration = Duration::from_millis(10);
 
 /// A rested runner of the tenant is best; then one more, while it may have more;
-/// then the one with the fewest runs. Another tenant's runner only goes when it is idle.
+/// then the one with the fewest runs. Another tenant's runner only goes when it is idle; one
+/// that never is has to make room for a tenant that has none.
 pub(super) fn decide(situation: Situation<'_>) -> Decision {
     let Situation { tenant, bound, binding_here, binding, spares, rules } = situation;
-    let ours = || bound.iter().enumerate().filter(|(_, runner)| runner.tenant == tenant);
+    let ours = || {
+        bound.iter().enumerate().filter(|(_, runner)| runner.tenant == tenant && !runner.yielding)
+    };
     // The longest unused of several: the others may still be priming after a run.
     let least_busy = ours().min_by_key(|(_, runner)| (runner.busy, runner.last_used));
     let usable = least_busy.filter(|(_, runner)| runner.busy < rules.places);
@@ -73,14 +80,36 @@ pub(super) fn decide(situation: Situation<'_>) -> Decision {
             return Decision::Retire(index);
         }
     }
-    usable.map_or(Decision::Wait, |(index, _)| Decision::Use(index))
+    match usable {
+        Some((index, _)) => Decision::Use(index),
+        None if ours().count() + binding_here == 0 => make_room(&situation),
+        None => Decision::Wait,
+    }
 }
 
-/// The runner of another tenant that has been idle for longest; at once if ours has none at all.
+/// One runner at a time yields: of the tenant that has the most, the one with the fewest runs.
+fn make_room(situation: &Situation<'_>) -> Decision {
+    let bound = situation.bound;
+    let is_full = bound.len() + situation.binding >= situation.rules.in_total;
+    if !is_full || bound.iter().any(|runner| runner.yielding) {
+        return Decision::Wait;
+    }
+    let of_tenant = |tenant| bound.iter().filter(|runner| runner.tenant == tenant).count();
+    let chosen = bound
+        .iter()
+        .enumerate()
+        .min_by_key(|(_, runner)| (std::cmp::Reverse(of_tenant(runner.tenant)), runner.busy));
+    chosen.map_or(Decision::Wait, |(index, _)| Decision::Yield(index))
+}
+
+/// The runner of another tenant, or one that yields, that has been idle for longest; at once if
+/// ours has none at all.
 fn retirable(situation: &Situation<'_>, at_once: bool) -> Option<usize> {
     let patience = if at_once { Duration::ZERO } else { situation.rules.idle_retire };
     let others = situation.bound.iter().enumerate().filter(|(_, runner)| {
-        runner.tenant != situation.tenant && runner.busy == 0 && runner.idle_for >= patience
+        (runner.tenant != situation.tenant || runner.yielding)
+            && runner.busy == 0
+            && runner.idle_for >= patience
     });
     others.max_by_key(|(_, runner)| runner.idle_for).map(|(index, _)| index)
 }
@@ -94,7 +123,7 @@ mod tests {
 
     fn runner(tenant: i64, busy: usize, last_used: u64) -> Candidate {
         let idle_for = Duration::from_secs(if busy == 0 { 10 } else { 0 });
-        Candidate { tenant: TenantId(tenant), busy, last_used, idle_for }
+        Candidate { tenant: TenantId(tenant), busy, yielding: false, last_used, idle_for }
     }
 
     fn check(bound: &[Candidate], binding: usize, spares: usize, expected: Decision) {
@@ -135,7 +164,22 @@ mod tests {
     #[test]
     fn idle_runners_make_room_for_a_tenant_that_has_none() {
         check(&[runner(2, 1, 0), runner(3, 0, 0), runner(2, 1, 0)], 0, 1, Decision::Retire(1));
-        check(&[runner(2, 1, 0), runner(3, 1, 0), runner(2, 1, 0)], 0, 1, Decision::Wait);
+    }
+
+    #[test]
+    fn one_that_is_never_idle_makes_room_for_a_tenant_that_has_none() {
+        let mut others = [runner(3, 1, 0), runner(2, 4, 0), runner(2, 2, 0)];
+        check(&others, 0, 1, Decision::Yield(2));
+        others[2].yielding = true;
+        check(&others, 0, 1, Decision::Wait);
+        others[2].busy = 0;
+        check(&others, 0, 1, Decision::Retire(2));
+        // The tenant that yielded it does without, or takes its place if nobody else does.
+        let mut ours = [runner(1, 1, 0), runner(2, 1, 0), runner(3, 1, 0)];
+        ours[0].yielding = true;
+        check(&ours, 0, 1, Decision::Wait);
+        ours[0].busy = 0;
+        check(&ours, 0, 1, Decision::Retire(0));
     }
 
     #[test]

@@ -160,6 +160,10 @@ impl Pool {
                 retired.kill();
                 Ok(Next::Again)
             }
+            Decision::Yield(index) => {
+                state.bound[index].yielding.store(true, Ordering::Relaxed);
+                self.wait(&state, tenant, asked_at)
+            }
             Decision::Wait => self.wait(&state, tenant, asked_at),
         }
     }
@@ -300,6 +304,7 @@ fn candidate(runner: &Bound) -> Candidate {
     Candidate {
         tenant: runner.tenant,
         busy: runner.busy.load(Ordering::Relaxed),
+        yielding: runner.yielding.load(Ordering::Relaxed),
         last_used: runner.last_used.load(Ordering::Relaxed),
         idle_for: idle_since.elapsed(),
     }

@@ -30,6 +30,10 @@ CREATE TABLE installation (
 
 ALTER TABLE execution ADD COLUMN lease BIGINT;
 
+-- Tenants take turns in the queue.
+DROP INDEX execution_queue;
+CREATE INDEX execution_queue ON execution (tenant, id) WHERE status = 'requested';
+
 DROP INDEX execution_held;
 CREATE INDEX execution_held ON execution (lease)
     WHERE status IN ('scheduled', 'running', 'canceling');

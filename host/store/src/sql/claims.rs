@@ -2,6 +2,7 @@
 
 use attune_domain::clock::Timestamp;
 use attune_domain::execution::Execution;
+use attune_domain::id::TenantId;
 use attune_domain::store::StoreResult;
 use attune_domain::worker::Holder;
 use sqlx::query;
@@ -11,22 +12,70 @@ use super::executions::{self, execution_columns};
 use super::rows::{Fields, micros};
 use crate::error::Stored;
 
-/// Takes the oldest requested executions for a worker.
-///
-/// One statement, the set form of the transition `Claimed` (a test holds it to that): the
-/// version goes up by one, so that whoever holds the row as it was is refused. Where several
-/// claim at once, each passes over the rows that others have locked.
-/// The partial index `execution_queue` holds the ids of requested executions and nothing
-/// else, so the cost does not grow with history.
+/// Takes requested executions for a worker: tenants take turns, of each the oldest go first.
 pub(crate) async fn claim(
     connection: &mut Connection,
     holder: Holder,
     limit: u32,
+    after: Option<TenantId>,
     now: Timestamp,
 ) -> StoreResult<Vec<Execution>> {
+    let waiting = waiting_tenants(connection).await?;
+    let turns = waiting.len();
+    // A share for each at first; what that leaves goes to whoever has more.
+    let fair = limit.div_ceil(u32::try_from(turns).unwrap_or(u32::MAX).max(1));
+    let first = waiting.iter().position(|tenant| after.is_none_or(|after| *tenant > after.0));
+    let in_turn = waiting.iter().cycle().skip(first.unwrap_or(0));
+    let shares = std::iter::repeat_n(fair, turns).chain(std::iter::repeat_n(limit, turns));
+    let mut claimed = Vec::new();
+    let mut left = limit;
+    for (tenant, share) in in_turn.zip(shares) {
+        if left == 0 {
+            break;
+        }
+        let (readable, taken) = claim_of(connection, holder, *tenant, share.min(left), now).await?;
+        claimed.extend(readable);
+        left = left.saturating_sub(taken);
+    }
+    Ok(claimed)
+}
+
+/// Tenants with requested executions, in order. The index is skipped through, so that the cost
+/// depends on their number and not on how much waits.
+async fn waiting_tenants(connection: &mut Connection) -> StoreResult<Vec<i64>> {
+    let rows = query(
+        "WITH RECURSIVE waiting (tenant) AS (
+             SELECT MIN(tenant) FROM execution WHERE status = 'requested'
+             UNION ALL
+             SELECT (SELECT MIN(execution.tenant) FROM execution
+                 WHERE status = 'requested' AND execution.tenant > waiting.tenant)
+             FROM waiting WHERE waiting.tenant IS NOT NULL
+         )
+         SELECT tenant FROM waiting WHERE tenant IS NOT NULL",
+    );
+    let rows = rows.fetch_all(connection).await.stored()?;
+    rows.iter().map(|row| Fields::of(row).get()).collect()
+}
+
+/// Takes the oldest requested executions of one tenant. Tells how many, also of those that
+/// cannot be read.
+///
+/// One statement, the set form of the transition `Claimed` (a test holds it to that): the
+/// version goes up by one, so that whoever holds the row as it was is refused. Where several
+/// claim at once, each passes over the rows that others have locked.
+/// The partial index `execution_queue` holds requested executions and nothing else, so the cost
+/// does not grow with history.
+async fn claim_of(
+    connection: &mut Connection,
+    holder: Holder,
+    tenant: i64,
+    limit: u32,
+    now: Timestamp,
+) -> StoreResult<(Vec<Execution>, u32)> {
     let sql = concat!(
         "WITH oldest AS MATERIALIZED
-             (SELECT id FROM execution WHERE status = 'requested' ORDER BY id LIMIT $3",
+             (SELECT id FROM execution WHERE status = 'requested' AND tenant = $5
+              ORDER BY id LIMIT $3",
         skip_locked!(),
         ")
          UPDATE execution
@@ -37,12 +86,12 @@ pub(crate) async fn claim(
         execution_columns!()
     );
     let claim = query(sql).bind(holder.worker.0).bind(micros(now)).bind(i64::from(limit));
-    let claim = claim.bind(holder.lease.0);
+    let claim = claim.bind(holder.lease.0).bind(tenant);
     let rows = claim.fetch_all(connection).await.stored()?;
     let mut claimed: Vec<Execution> = rows.iter().filter_map(readable).collect();
     // RETURNING promises no order.
     claimed.sort_unstable_by_key(|execution| execution.id);
-    Ok(claimed)
+    Ok((claimed, u32::try_from(rows.len()).unwrap_or(u32::MAX)))
 }
 
 /// A damaged row stays claimed, and is passed over: it must block neither the queue for the

@@ -154,11 +154,12 @@ impl ExecutionStore for EngineStore {
         &self,
         holder: Holder,
         limit: u32,
+        after: Option<TenantId>,
         now: Timestamp,
     ) -> StoreResult<Vec<Execution>> {
         self.writer
             .write_or_refuse(move |connection| {
-                Box::pin(claims::claim(connection, holder, limit, now))
+                Box::pin(claims::claim(connection, holder, limit, after, now))
             })
             .await
     }

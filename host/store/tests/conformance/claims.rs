@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use attune_domain::execution::Execution;
 use attune_domain::execution::transition::{Event, apply};
+use attune_domain::id::TenantId;
 
-use crate::support::{Database, EMBEDDED, at, demo_action, lease, own, submit};
+use crate::support::{Database, EMBEDDED, OTHER, at, demo_action, lease, own, submit};
 
 fn ids(executions: &[Execution]) -> Vec<i64> {
     executions.iter().map(|execution| execution.id.0).collect()
@@ -17,11 +18,11 @@ pub(crate) async fn a_claim_is_the_transition(database: &mut dyn Database) {
     let action = demo_action(&*store, EMBEDDED).await;
     let holder = lease(&*store, "one").await;
     let made = submit(&*store, &action, 0).await;
-    let claimed = store.claim(holder, 10, at(4)).await.unwrap();
+    let claimed = store.claim(holder, 10, None, at(4)).await.unwrap();
     let state = apply(&made.state, Event::Claimed(holder), at(4)).unwrap().state;
     assert_eq!(claimed, [Execution { state, ..made.clone() }]);
     assert_eq!(store.execution(own(), made.id).await.unwrap().as_ref(), claimed.first());
-    assert!(store.claim(holder, 10, at(4)).await.unwrap().is_empty());
+    assert!(store.claim(holder, 10, None, at(4)).await.unwrap().is_empty());
 }
 
 pub(crate) async fn the_oldest_are_claimed_first(database: &mut dyn Database) {
@@ -32,8 +33,8 @@ pub(crate) async fn the_oldest_are_claimed_first(database: &mut dyn Database) {
     for second in 0..5 {
         made.push(submit(&*store, &action, second).await.id.0);
     }
-    assert_eq!(ids(&store.claim(holder, 2, at(9)).await.unwrap()), made[..2]);
-    assert_eq!(ids(&store.claim(holder, 9, at(9)).await.unwrap()), made[2..]);
+    assert_eq!(ids(&store.claim(holder, 2, None, at(9)).await.unwrap()), made[..2]);
+    assert_eq!(ids(&store.claim(holder, 9, None, at(9)).await.unwrap()), made[2..]);
 }
 
 pub(crate) async fn nothing_is_claimed_twice(database: &mut dyn Database) {
@@ -53,7 +54,7 @@ pub(crate) async fn nothing_is_claimed_twice(database: &mut dyn Database) {
             tokio::spawn(async move {
                 let mut claimed = Vec::new();
                 loop {
-                    let more = store.claim(holder, 3, at(99)).await.unwrap();
+                    let more = store.claim(holder, 3, None, at(99)).await.unwrap();
                     if more.is_empty() {
                         return claimed;
                     }
@@ -76,6 +77,42 @@ pub(crate) async fn nothing_is_claimed_under_an_ended_lease(database: &mut dyn D
     let made = submit(&*store, &action, 0).await;
     let holder = lease(&*store, "one").await;
     store.end_lease(holder.lease, at(1)).await.unwrap();
-    assert!(store.claim(holder, 9, at(2)).await.unwrap().is_empty());
+    assert!(store.claim(holder, 9, None, at(2)).await.unwrap().is_empty());
     assert_eq!(store.execution(own(), made.id).await.unwrap(), Some(made));
+}
+
+pub(crate) async fn tenants_take_turns(database: &mut dyn Database) {
+    database.add_tenant(OTHER, "other").await;
+    database.add_tenant(TenantId(3), "third").await;
+    let store = database.store();
+    let mut actions = Vec::new();
+    for tenant in [EMBEDDED, OTHER, TenantId(3)] {
+        actions.push(demo_action(&*store, tenant).await);
+    }
+    for second in 0..20 {
+        submit(&*store, &actions[0], second).await;
+    }
+    submit(&*store, &actions[1], 20).await;
+    submit(&*store, &actions[2], 21).await;
+    let holder = lease(&*store, "one").await;
+    let mut after = None;
+    let mut turns = Vec::new();
+    for limit in [1, 1, 1, 1, 2, 6] {
+        let claimed = store.claim(holder, limit, after, at(30)).await.unwrap();
+        assert_eq!(claimed.len(), limit as usize);
+        turns.push(claimed.iter().map(|claimed| claimed.tenant.0).collect::<Vec<_>>());
+        after = claimed.last().map(|claimed| claimed.tenant);
+        if turns.len() == 4 {
+            // While the first has much, two more of the second come in.
+            submit(&*store, &actions[1], 40).await;
+            submit(&*store, &actions[1], 41).await;
+        }
+    }
+    let all_of_the_first = vec![1; 6];
+    assert_eq!(turns[..4], [[1], [2], [3], [1]]);
+    assert_eq!(turns[4], [2, 1]);
+    assert_eq!(turns[5].iter().filter(|tenant| **tenant == 2).count(), 1, "{turns:?}");
+    let claimed = store.claim(holder, 6, after, at(30)).await.unwrap();
+    let tenants: Vec<_> = claimed.iter().map(|claimed| claimed.tenant.0).collect();
+    assert_eq!(tenants, all_of_the_first);
 }

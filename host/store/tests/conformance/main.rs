@@ -70,6 +70,7 @@ mod on {
         claims {
             a_claim_is_the_transition, the_oldest_are_claimed_first,
             nothing_is_claimed_twice, nothing_is_claimed_under_an_ended_lease,
+            tenants_take_turns,
         }
         workers {
             a_worker_has_one_lease_at_a_time, a_renewed_lease_is_not_revoked,

@@ -32,7 +32,7 @@ async fn of_the_first_schema(store: &dyn Store) {
 
     let holder = lease(store, "attune-standalone").await;
     assert_eq!(holder.worker, WorkerId(7));
-    let claimed = store.claim(holder, 9, at(9)).await.unwrap();
+    let claimed = store.claim(holder, 9, None, at(9)).await.unwrap();
     assert_eq!(claimed.iter().map(|claimed| claimed.id.0).collect::<Vec<_>>(), [3]);
 }
 

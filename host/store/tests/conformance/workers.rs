@@ -57,8 +57,8 @@ pub(crate) async fn what_is_held_is_found(database: &mut dyn Database) {
         submit(&*store, &action, second).await;
     }
     let (one, two) = (lease(&*store, "one").await, lease(&*store, "two").await);
-    let held = store.claim(one, 2, at(5)).await.unwrap();
-    let kept = store.claim(two, 1, at(5)).await.unwrap();
+    let held = store.claim(one, 2, None, at(5)).await.unwrap();
+    let kept = store.claim(two, 1, None, at(5)).await.unwrap();
     assert_eq!(store.held_under(one.lease).await.unwrap(), held);
     assert_eq!(store.held_under(two.lease).await.unwrap(), kept);
     assert!(store.orphans(9).await.unwrap().is_empty());
@@ -76,7 +76,7 @@ pub(crate) async fn who_lost_the_lease_is_refused(database: &mut dyn Database) {
     let action = demo_action(&*store, EMBEDDED).await;
     submit(&*store, &action, 0).await;
     let (one, two) = (lease(&*store, "one").await, lease(&*store, "two").await);
-    let held = store.claim(one, 1, at(5)).await.unwrap().remove(0);
+    let held = store.claim(one, 1, None, at(5)).await.unwrap().remove(0);
     let started = apply(&held.state, Event::Started, at(6)).unwrap().state;
     let log = || vec![LogChunk { stream: Stream::Stdout, offset: 0, bytes: "words".into() }];
     let write = |lease| store.write_state(own(), held.id, &started, log(), lease);
@@ -93,7 +93,7 @@ pub(crate) async fn who_lost_the_lease_is_refused(database: &mut dyn Database) {
     // Who settles it does so by version, and then it is another's.
     let released = apply(&held.state, Event::Released, at(8)).unwrap().state;
     store.write_state(own(), held.id, &released, Vec::new(), None).await.unwrap();
-    let claimed = store.claim(two, 1, at(9)).await.unwrap();
+    let claimed = store.claim(two, 1, None, at(9)).await.unwrap();
     assert_eq!(claimed[0].state.lease, Some(two.lease));
     fails!(write(Some(one.lease)).await, StoreError::Conflict);
 }
