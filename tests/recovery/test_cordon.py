@@ -44,9 +44,7 @@ def unfinished(api: Api) -> int:
     return int(stats["pending"] + stats["running"])
 
 
-def test_from_the_command_line(
-    small_server: Server, signed_in: SignIn, tmp_path: Path
-) -> None:
+def test_from_the_command_line(small_server: Server, signed_in: SignIn, tmp_path: Path) -> None:
     api = signed_in(small_server)
     cli = Cli(tmp_path, {"ATTUNE_URL": small_server.url})
     cli.run("login", LOGIN, ATTUNE_PASSWORD=PASSWORD)

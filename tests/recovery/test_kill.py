@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 import signal
+import socket
 from collections.abc import Callable
 
 import httpx
@@ -19,6 +20,8 @@ SignIn = Callable[[Server], Api]
 
 
 def abandoned(execution: Json) -> None:
+    shared = execution["result"]["worker"]["name"] != "attune-standalone"
+    worker_name = f"attune-{socket.gethostname()}" if shared else "attune-standalone"
     assert execution["status"] == "abandoned", execution
     result = execution["result"]
     assert result["succeeded"] is False
@@ -28,7 +31,7 @@ def abandoned(execution: Json) -> None:
     assert result["original_status"] == "running"
     assert result["worker"] == {
         "id": execution["worker"],
-        "name": "attune-standalone",
+        "name": worker_name,
         "cordoned": False,
     }
 
