@@ -32,7 +32,7 @@ def postgres() -> Iterator[Cluster]:
 def shared_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """One server on each engine, for all tests that leave it as they found it."""
     with tempfile.TemporaryDirectory(prefix="attune-test-") as home:
-        server = Server(Path(home), **database(request)).start()
+        server = Server(Path(home), None, **database(request)).start()
         yield server
         code = server.stop()
         server.close()

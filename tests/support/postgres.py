@@ -64,7 +64,7 @@ class Cluster:
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Run a statement; rows come as lines with `|` between columns."""
-        command = [self._programs / "psql", "--no-psqlrc", "--tuples-only", "--no-align"]
+        command = [str(self._programs / "psql"), "--no-psqlrc", "--tuples-only", "--no-align"]
         command += ["--set=ON_ERROR_STOP=1", f"--command={statement}", self.url(database)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
