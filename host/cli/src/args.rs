@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, Parser, Subcommand};
 
 use crate::config::Config;
 
@@ -63,6 +63,45 @@ pub(crate) enum Command {
     Serve(Box<Config>),
     /// Check what the server needs on this machine, and say how to mend it
     Doctor(Box<Config>),
+    /// Copy the database into a file, also while a server uses it
+    #[command(mut_args(database_only))]
+    Backup {
+        #[command(flatten)]
+        config: Box<Config>,
+        /// The file, which must not be there yet
+        #[arg(value_name = "FILE")]
+        target: PathBuf,
+    },
+    /// Put a backup into the place of the database; the server must be stopped
+    #[command(mut_args(database_only))]
+    Restore {
+        #[command(flatten)]
+        config: Box<Config>,
+        /// What `attune backup` made
+        #[arg(value_name = "FILE")]
+        source: PathBuf,
+    },
+    /// Bring the database to the schema of this version, as a start of the server would
+    #[command(mut_args(database_only))]
+    Migrate {
+        #[command(flatten)]
+        config: Box<Config>,
+        /// Only tell what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Give somebody a new password, with access to the database instead of the old one
+    #[command(mut_args(database_only))]
+    ResetPassword {
+        #[command(flatten)]
+        config: Box<Config>,
+        /// Whose
+        #[arg(value_name = "LOGIN")]
+        login: String,
+        /// Read the password from stdin; without this one is made up and shown
+        #[arg(long)]
+        password_stdin: bool,
+    },
     /// Sign in and remember it
     Login(LoginArgs),
     /// Packs
@@ -79,6 +118,22 @@ pub(crate) enum Command {
     /// Workers: the servers that run executions
     #[command(subcommand)]
     Worker(WorkerCommand),
+}
+
+/// Commands on the database take all settings and show those that tell where it is.
+fn database_only(argument: Arg) -> Arg {
+    const SHOWN: [&str; 8] = [
+        "file",
+        "data_dir",
+        "database_url",
+        "target",
+        "source",
+        "dry_run",
+        "login",
+        "password_stdin",
+    ];
+    let shown = SHOWN.contains(&argument.get_id().as_str());
+    argument.hide(!shown)
 }
 
 #[derive(Args, Debug)]

@@ -29,7 +29,12 @@ pub(crate) async fn run(arguments: &ClientArgs, command: Command) -> Result<(), 
         Command::Run(run) => run::run(session, run).await,
         Command::Execution(execution) => execution::run(session, execution).await,
         Command::Worker(worker) => worker::run(session, worker).await,
-        Command::Serve(_) | Command::Doctor(_) => Ok(()),
+        Command::Serve(_)
+        | Command::Doctor(_)
+        | Command::Backup { .. }
+        | Command::Restore { .. }
+        | Command::Migrate { .. }
+        | Command::ResetPassword { .. } => Ok(()),
     }
 }
 

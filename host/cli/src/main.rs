@@ -11,6 +11,7 @@ mod clock;
 mod commands;
 mod config;
 mod data_dir;
+mod database;
 mod doctor;
 mod embedded;
 mod failure;
@@ -52,12 +53,24 @@ fn main() -> ExitCode {
 }
 
 fn run(parsed: Cli, matches: &ArgMatches) -> Result<(), Failure> {
+    let output = Output::new(parsed.client.json);
+    let config = || settings(matches);
     match parsed.command {
-        Command::Serve(_) => serve::run(&settings(matches)?),
-        Command::Doctor(_) => {
-            let output = Output::new(parsed.client.json);
-            let config = settings(matches)?;
-            runtime()?.block_on(doctor::run(&config, output))
+        Command::Serve(_) => serve::run(&config()?),
+        Command::Doctor(_) => runtime()?.block_on(doctor::run(&config()?, output)),
+        Command::Backup { target, .. } => {
+            runtime()?.block_on(database::backup(&config()?, &target, output))
+        }
+        Command::Restore { source, .. } => {
+            runtime()?.block_on(database::restore(&config()?, &source, output))
+        }
+        Command::Migrate { dry_run, .. } => {
+            runtime()?.block_on(database::migrate(&config()?, dry_run, output))
+        }
+        Command::ResetPassword { login, password_stdin, .. } => {
+            let config = config()?;
+            let reset = database::reset_password(&config, &login, password_stdin, output);
+            runtime()?.block_on(reset)
         }
         command => runtime()?.block_on(commands::run(&parsed.client, command)),
     }

@@ -25,6 +25,11 @@ impl Scope {
         Scope { tenant: execution.tenant }
     }
 
+    /// The scope of an identity that the server loaded.
+    pub fn of_identity(identity: &Identity) -> Scope {
+        Scope { tenant: identity.tenant }
+    }
+
     /// The scope of a tenant row that the server loaded.
     pub fn of_tenant(tenant: &Tenant) -> Scope {
         Scope { tenant: tenant.id }

@@ -14,6 +14,6 @@ mod postgres;
 mod sqlite;
 
 pub use error::OpenError;
-pub use location::Location;
+pub use location::{Location, Schema};
 pub use postgres::PostgresStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{BackupError, SqliteStore, backup, restore};

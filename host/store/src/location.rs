@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use attune_domain::store::Store;
 
-use crate::{OpenError, PostgresStore, SqliteStore};
+use crate::{OpenError, PostgresStore, SqliteStore, postgres, sqlite};
 
 /// Where a database is, and so which engine serves it.
 ///
@@ -31,6 +31,14 @@ impl Location {
         (!path.is_empty() && path != ":memory:").then(|| Location::File(path.into()))
     }
 
+    /// How far the database has come. Nothing is changed.
+    pub async fn schema(&self) -> Result<Schema, OpenError> {
+        match self {
+            Location::File(path) => sqlite::schema(path).await,
+            Location::Postgres(url) => postgres::schema(url).await,
+        }
+    }
+
     /// Opens the database, and brings its schema up to date.
     pub async fn open(&self) -> Result<Arc<dyn Store>, OpenError> {
         Ok(match self {
@@ -38,6 +46,15 @@ impl Location {
             Location::Postgres(url) => Arc::new(PostgresStore::open(url).await?),
         })
     }
+}
+
+/// How far a database has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// The number of the last migration that was applied, 0 for a new database.
+    pub found: i64,
+    /// The number of the last one that this version knows.
+    pub known: i64,
 }
 
 impl fmt::Display for Location {

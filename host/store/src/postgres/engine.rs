@@ -13,6 +13,9 @@ pub(crate) type Arguments = sqlx::postgres::PgArguments;
 /// A query with what is bound to it.
 pub(crate) type Query<'q> = sqlx::query::Query<'q, Engine, Arguments>;
 
+/// The result code of asking for a table that is not there: `undefined_table`.
+pub(crate) const NO_TABLE: &str = "42P01";
+
 /// Locks the rows that are read, and passes over those that others have locked.
 macro_rules! skip_locked {
     () => {

@@ -15,6 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _};
 
 use crate::error::{OpenError, Stored};
+use crate::location::Schema;
 use engine::Pool;
 use peers::Voice;
 use sql::migrations::{self, Migrations};
@@ -52,15 +53,28 @@ pub struct PostgresStore {
     voice: Voice,
 }
 
+/// How far the database at a URL has come.
+pub(crate) async fn schema(url: &str) -> Result<Schema, OpenError> {
+    let mut connection = options(url)?.connect().await?;
+    let found = migrations::found(&mut connection).await?.unwrap_or(0);
+    connection.close().await?;
+    Ok(Schema { found, known: migrations::known(MIGRATIONS) })
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+    // Notices tell of tables that are there already, and the like.
+    let options = options.options([("client_min_messages", "warning")]);
+    Ok(match options.get_application_name() {
+        Some(_) => options,
+        None => options.application_name("attune"),
+    })
+}
+
 impl PostgresStore {
     /// Connects to the database of a `postgres://` URL, and brings its schema up to date.
     pub async fn open(url: &str) -> Result<PostgresStore, OpenError> {
-        let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
-        // Notices tell of tables that are there already, and the like.
-        let mut options = options.options([("client_min_messages", "warning")]);
-        if options.get_application_name().is_none() {
-            options = options.application_name("attune");
-        }
+        let options = options(url)?;
         let mut connection = options.connect().await?;
         migrate(&mut connection).await?;
         let voice = Voice::new(&mut connection).await?;

@@ -11,6 +11,10 @@ pub(crate) type Arguments = sqlx::sqlite::SqliteArguments;
 /// A query with what is bound to it.
 pub(crate) type Query<'q> = sqlx::query::Query<'q, Engine, Arguments>;
 
+/// The result code of asking for a table that is not there; here it is that of many faults, all
+/// of which mean that this is no database of attune.
+pub(crate) const NO_TABLE: &str = "1";
+
 /// There is one writer, and nobody else's lock.
 macro_rules! skip_locked {
     () => {

@@ -46,15 +46,19 @@ pub(crate) fn writer_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// A pool of so many connections that cannot write.
-pub(crate) fn readers(path: &Path, connections: u32) -> SqlitePool {
-    let options = SqliteConnectOptions::new()
+/// How a connection is opened that cannot write.
+pub(crate) fn read_only_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
         .busy_timeout(Duration::from_secs(10))
-        .pragma("cache_size", "-4096")
-        .pragma("temp_store", "memory")
-        .disable_statement_logging();
+        .disable_statement_logging()
+}
+
+/// A pool of so many connections that cannot write.
+pub(crate) fn readers(path: &Path, connections: u32) -> SqlitePool {
+    let options =
+        read_only_options(path).pragma("cache_size", "-4096").pragma("temp_store", "memory");
     SqlitePoolOptions::new()
         .max_connections(connections)
         // A connection to a file does not go stale; asking it each time costs a round trip.

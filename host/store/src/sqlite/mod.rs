@@ -3,6 +3,7 @@
 //! [`writer`] serialises writes and groups their commits; reads go to a pool and never wait for
 //! a write.
 
+mod backup;
 mod engine;
 mod file;
 mod peers;
@@ -14,12 +15,15 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use attune_domain::store::{Store, StoreResult};
-use sqlx::ConnectOptions;
+use sqlx::{ConnectOptions, Connection as _};
 
 use crate::error::{OpenError, Stored};
+use crate::location::Schema;
 use engine::Pool;
 use sql::migrations::{self, Migrations};
 use writer::Writer;
+
+pub use backup::{BackupError, backup, restore};
 
 type EngineStore = SqliteStore;
 
@@ -34,6 +38,18 @@ pub(crate) const FULL: &[&str] = &["13", "4874"];
 
 /// Readers never wait for the writer; this many may read at once.
 const READERS: u32 = 4;
+
+/// How far the database in a file has come; one that is not there has not begun.
+pub(crate) async fn schema(path: &Path) -> Result<Schema, OpenError> {
+    let known = migrations::known(MIGRATIONS);
+    if !path.exists() {
+        return Ok(Schema { found: 0, known });
+    }
+    let mut connection = file::read_only_options(path).connect().await?;
+    let found = migrations::found(&mut connection).await?.unwrap_or(0);
+    connection.close().await?;
+    Ok(Schema { found, known })
+}
 
 /// An open `SQLite` database.
 #[derive(Clone)]
