@@ -147,7 +147,8 @@ CREATE TABLE execution (
 
 CREATE INDEX execution_newest ON execution (tenant, created DESC, id DESC);
 CREATE INDEX execution_action ON execution (tenant, action_ref, created DESC, id DESC);
-CREATE INDEX execution_status ON execution (tenant, status);
+-- With the id, or a planner without statistics reads the queue by it and sorts it all.
+CREATE INDEX execution_status ON execution (tenant, status, id);
 CREATE INDEX execution_parent ON execution (parent) WHERE parent IS NOT NULL;
 CREATE INDEX execution_queue ON execution (id) WHERE status = 'requested';
 CREATE INDEX execution_held ON execution (worker)

@@ -24,6 +24,15 @@ macro_rules! skip_locked {
 }
 pub(crate) use skip_locked;
 
+/// Holds of a value that the query gives. The planner takes an array for short, where it would
+/// take what an unknown LIMIT leaves for a tenth of the table, and read all of that.
+macro_rules! is_among {
+    ($query:literal) => {
+        concat!("= ANY (ARRAY(", $query, "))")
+    };
+}
+pub(crate) use is_among;
+
 /// Locks the row that is read until the commit.
 macro_rules! for_update {
     () => {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use attune_domain::store::{Store, StoreResult};
+use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _};
 
@@ -38,6 +39,8 @@ pub(crate) const NUL_IN_TEXT: &str = "22021";
 const CONNECTIONS: u32 = 16;
 /// How long a call waits for one of them, or for the database to answer at all.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that was idle for longer is asked whether it is still there.
+const TRUSTED: Duration = Duration::from_millis(100);
 /// Held while a server migrates, so that two that start at once do not both.
 const MIGRATION_LOCK: i64 = 0x6174_7475_6e65;
 
@@ -63,8 +66,12 @@ pub(crate) async fn schema(url: &str) -> Result<Schema, OpenError> {
 
 fn options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
     let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
-    // Notices tell of tables that are there already, and the like.
-    let options = options.options([("client_min_messages", "warning")]);
+    let options = options.options([
+        // Notices tell of tables that are there already, and the like.
+        ("client_min_messages", "warning"),
+        // A plan that was made while a table was small reads all of it when it has grown.
+        ("enable_seqscan", "off"),
+    ]);
     Ok(match options.get_application_name() {
         Some(_) => options,
         None => options.application_name("attune"),
@@ -83,6 +90,8 @@ impl PostgresStore {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .before_acquire(|connection, state| Box::pin(still_there(connection, state)))
                 .connect_lazy_with(options.clone())
         };
         let readers = pool(CONNECTIONS);
@@ -93,6 +102,15 @@ impl PostgresStore {
     fn readers_for(&self, searches: bool) -> &Pool {
         if searches { &self.searcher } else { &self.readers }
     }
+}
+
+/// Asks a connection that was idle for a while whether it is still good. One that was just in
+/// use is believed: asking each time would double the round trips.
+async fn still_there(
+    connection: &mut PgConnection,
+    state: PoolConnectionMetadata,
+) -> Result<bool, sqlx::Error> {
+    Ok(state.idle_for < TRUSTED || connection.ping().await.is_ok())
 }
 
 async fn migrate(connection: &mut PgConnection) -> Result<(), OpenError> {

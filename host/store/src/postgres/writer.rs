@@ -31,7 +31,16 @@ impl Writer {
         Ok(result)
     }
 
-    /// The same: only other engines know a cheaper way.
+    /// Runs one statement, which is a commit of its own.
+    pub(crate) async fn write_one<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,
+    {
+        let mut connection = self.pool.acquire().await.stored()?;
+        work(&mut connection).await
+    }
+
+    /// The same as [`write`](Self::write): only other engines know a cheaper way.
     pub(crate) async fn write_or_refuse<T, F>(&self, work: F) -> StoreResult<T>
     where
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,

@@ -7,20 +7,21 @@ use attune_domain::store::StoreResult;
 use attune_domain::worker::Holder;
 use sqlx::query;
 
-use super::engine::{Connection, Row, skip_locked};
+use super::EngineStore;
+use super::engine::{Connection, Pool, Row, is_among, skip_locked};
 use super::executions::{self, execution_columns};
 use super::rows::{Fields, micros};
 use crate::error::Stored;
 
 /// Takes requested executions for a worker: tenants take turns, of each the oldest go first.
 pub(crate) async fn claim(
-    connection: &mut Connection,
+    store: &EngineStore,
     holder: Holder,
     limit: u32,
     after: Option<TenantId>,
     now: Timestamp,
 ) -> StoreResult<Vec<Execution>> {
-    let waiting = waiting_tenants(connection).await?;
+    let waiting = waiting_tenants(&store.readers).await?;
     let turns = waiting.len();
     // A share for each at first; what that leaves goes to whoever has more.
     let fair = limit.div_ceil(u32::try_from(turns).unwrap_or(u32::MAX).max(1));
@@ -33,7 +34,11 @@ pub(crate) async fn claim(
         if left == 0 {
             break;
         }
-        let (readable, taken) = claim_of(connection, holder, *tenant, share.min(left), now).await?;
+        let (tenant, share) = (*tenant, share.min(left));
+        let claim = store.writer.write_one(move |connection| {
+            Box::pin(claim_of(connection, holder, tenant, share, now))
+        });
+        let (readable, taken) = claim.await?;
         claimed.extend(readable);
         left = left.saturating_sub(taken);
     }
@@ -42,18 +47,20 @@ pub(crate) async fn claim(
 
 /// Tenants with requested executions, in order. The index is skipped through, so that the cost
 /// depends on their number and not on how much waits.
-async fn waiting_tenants(connection: &mut Connection) -> StoreResult<Vec<i64>> {
+async fn waiting_tenants(readers: &Pool) -> StoreResult<Vec<i64>> {
     let rows = query(
         "WITH RECURSIVE waiting (tenant) AS (
-             SELECT MIN(tenant) FROM execution WHERE status = 'requested'
+             SELECT (SELECT tenant FROM execution WHERE status = 'requested'
+                 ORDER BY tenant LIMIT 1)
              UNION ALL
-             SELECT (SELECT MIN(execution.tenant) FROM execution
-                 WHERE status = 'requested' AND execution.tenant > waiting.tenant)
+             SELECT (SELECT execution.tenant FROM execution
+                 WHERE status = 'requested' AND execution.tenant > waiting.tenant
+                 ORDER BY execution.tenant LIMIT 1)
              FROM waiting WHERE waiting.tenant IS NOT NULL
          )
          SELECT tenant FROM waiting WHERE tenant IS NOT NULL",
     );
-    let rows = rows.fetch_all(connection).await.stored()?;
+    let rows = rows.fetch_all(readers).await.stored()?;
     rows.iter().map(|row| Fields::of(row).get()).collect()
 }
 
@@ -80,8 +87,9 @@ async fn claim_of(
         ")
          UPDATE execution
          SET status = 'scheduled', version = version + 1, worker = $1, lease = $4, updated = $2
-         WHERE id IN (SELECT id FROM oldest)
-             AND EXISTS (SELECT 1 FROM lease WHERE lease.id = $4 AND lease.ended IS NULL)
+         WHERE id ",
+        is_among!("SELECT id FROM oldest"),
+        " AND EXISTS (SELECT 1 FROM lease WHERE lease.id = $4 AND lease.ended IS NULL)
          RETURNING ",
         execution_columns!()
     );

@@ -157,11 +157,7 @@ impl ExecutionStore for EngineStore {
         after: Option<TenantId>,
         now: Timestamp,
     ) -> StoreResult<Vec<Execution>> {
-        self.writer
-            .write_or_refuse(move |connection| {
-                Box::pin(claims::claim(connection, holder, limit, after, now))
-            })
-            .await
+        claims::claim(self, holder, limit, after, now).await
     }
 
     async fn write_state(
@@ -174,6 +170,12 @@ impl ExecutionStore for EngineStore {
     ) -> StoreResult<()> {
         let tenant = scope.tenant();
         let row = StateRow::of(state);
+        if log.is_empty() && !row.starts_again() {
+            let write = self
+                .writer
+                .write_one(move |connection| Box::pin(update(connection, tenant, id, row, fence)));
+            return write.await;
+        }
         self.writer
             .write_or_refuse(move |connection| {
                 Box::pin(write_state(connection, tenant, id, row, log, fence))
@@ -261,6 +263,11 @@ impl StateRow {
             result: optional_json_text(state.result.as_ref()),
         }
     }
+
+    /// Whether this is the state of another start: the output of the one before is dropped.
+    fn starts_again(&self) -> bool {
+        self.status == ExecutionStatus::Running && self.starts > 1
+    }
 }
 
 async fn write_state(
@@ -271,7 +278,22 @@ async fn write_state(
     log: Vec<LogChunk>,
     fence: Option<LeaseId>,
 ) -> StoreResult<()> {
-    let starts_again = state.status == ExecutionStatus::Running && state.starts > 1;
+    let starts_again = state.starts_again();
+    update(connection, tenant, id, state, fence).await?;
+    if starts_again {
+        logs::delete(connection, tenant, id).await?;
+    }
+    // The state that was just written passed the fence, and may have ended the holding.
+    logs::append(connection, tenant, id, None, log).await
+}
+
+async fn update(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ExecutionId,
+    state: StateRow,
+    fence: Option<LeaseId>,
+) -> StoreResult<()> {
     let done = query(concat!(
         "UPDATE execution SET status = $4, version = $3, worker = $5, starts = $6,
                  started_at = $7, updated = $8, result = $9, lease = $10
@@ -292,12 +314,5 @@ async fn write_state(
     .execute(&mut *connection)
     .await
     .stored()?;
-    if done.rows_affected() == 0 {
-        return Err(StoreError::Conflict);
-    }
-    if starts_again {
-        logs::delete(connection, tenant, id).await?;
-    }
-    // The state that was just written passed the fence, and may have ended the holding.
-    logs::append(connection, tenant, id, None, log).await
+    if done.rows_affected() == 0 { Err(StoreError::Conflict) } else { Ok(()) }
 }

@@ -23,6 +23,14 @@ macro_rules! skip_locked {
 }
 pub(crate) use skip_locked;
 
+/// Holds of a value that the query gives.
+macro_rules! is_among {
+    ($query:literal) => {
+        concat!("IN (", $query, ")")
+    };
+}
+pub(crate) use is_among;
+
 /// There is one writer: what it reads stays so until it commits.
 macro_rules! for_update {
     () => {

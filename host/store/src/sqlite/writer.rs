@@ -66,6 +66,15 @@ impl Writer {
         self.hand_over(work, Undo::Nothing).await
     }
 
+    /// Runs one statement.
+    pub(crate) async fn write_one<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
+    {
+        self.hand_over(work, Undo::Nothing).await
+    }
+
     async fn hand_over<T, F>(&self, work: F, undo: Undo) -> StoreResult<T>
     where
         T: Send + 'static,

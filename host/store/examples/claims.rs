@@ -1,0 +1,169 @@
+//! `claims URL ROWS CLAIMERS`: how many executions a second are claimed and finished, and how
+//! long one takes when many wait. Prints one JSON object. For `make bench`.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool that measures")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use attune_domain::access::Scope;
+use attune_domain::action::{NewAction, RunSpec};
+use attune_domain::clock::Timestamp;
+use attune_domain::execution::transition::{Event, apply};
+use attune_domain::execution::{Execution, ExecutionStatus, NewExecution, State, outcome};
+use attune_domain::id::ActionId;
+use attune_domain::pack::NewPack;
+use attune_domain::store::{Store, Submitted};
+use attune_domain::worker::{Acquired, Holder};
+use attune_store::Location;
+use futures::StreamExt;
+use futures::stream;
+use serde_json::json;
+
+/// Executions claimed in one commit.
+const BATCH: u32 = 64;
+/// Writes of one claimer that are on their way at once.
+const IN_FLIGHT: usize = 64;
+/// Claims whose latency is measured.
+const SINGLES: usize = 200;
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [url, rows, claimers] = arguments.as_slice() else { panic!("claims URL ROWS CLAIMERS") };
+    let store = Location::parse(url).unwrap().open().await.unwrap();
+    let scope = Scope::of_tenant(&store.embedded_tenant().await.unwrap());
+    let action = install(&*store, scope).await;
+    let holder = lease(&*store, "latency").await;
+
+    let empty = latency(&store, scope, action, holder).await;
+    fill(&store, scope, action, rows.parse().unwrap()).await;
+    let full = latency(&store, scope, action, holder).await;
+    let rate = drain(&store, scope, claimers.parse().unwrap()).await;
+    println!("{}", json!({"per_second": rate, "empty_ms": empty, "full_ms": full}));
+    store.close().await;
+}
+
+fn now() -> Timestamp {
+    attune_domain::clock::to_micros(std::time::SystemTime::now().into())
+}
+
+async fn install(store: &dyn Store, scope: Scope) -> ActionId {
+    let pack = NewPack {
+        reference: "bench".into(),
+        label: "Bench".into(),
+        description: None,
+        version: "1".into(),
+        conf_schema: json!({}),
+        config: json!({}),
+        meta: json!({}),
+        tags: Vec::new(),
+        runtime_deps: Vec::new(),
+        dependencies: Vec::new(),
+        is_standard: false,
+        created_by: None,
+    };
+    let pack = store.create_pack(scope, pack, now()).await.unwrap();
+    let action = NewAction {
+        reference: "bench.noop".into(),
+        label: "Noop".into(),
+        description: None,
+        entrypoint: "noop.py".into(),
+        runtime_ref: None,
+        param_schema: None,
+        out_schema: None,
+        is_adhoc: false,
+        accesses_mcp: false,
+        default_permission_sets: Vec::new(),
+        extra: json!({}),
+        run: RunSpec::default(),
+    };
+    store.create_action(scope, &pack, action, now()).await.unwrap().id
+}
+
+async fn lease(store: &dyn Store, name: &str) -> Holder {
+    match store.acquire_lease(name, name, now()).await.unwrap() {
+        Acquired::Granted(holder) => holder,
+        Acquired::Taken(_) => panic!("the database is in use"),
+    }
+}
+
+async fn submit(store: &dyn Store, scope: Scope, action: ActionId) -> Execution {
+    let new = NewExecution {
+        action,
+        action_ref: "bench.noop".into(),
+        config: None,
+        redacted_config: None,
+        env_vars: BTreeMap::new(),
+        permission_set_refs: None,
+        extra: serde_json::Map::new(),
+        executor: None,
+        state: State::requested(now()),
+        idempotency: None,
+    };
+    match store.submit(scope, new, now()).await.unwrap() {
+        Submitted::New(execution) => execution,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn fill(store: &Arc<dyn Store>, scope: Scope, action: ActionId, rows: usize) {
+    let submissions = stream::iter(0..rows).map(|_| submit(&**store, scope, action));
+    submissions.buffer_unordered(256).for_each(async |_| {}).await;
+}
+
+/// Milliseconds from a claim of one to its end, in the middle.
+async fn latency(store: &Arc<dyn Store>, scope: Scope, action: ActionId, holder: Holder) -> f64 {
+    let mut times = Vec::new();
+    for _ in 0..SINGLES {
+        submit(&**store, scope, action).await;
+        let started = Instant::now();
+        let claimed = store.claim(holder, 1, None, now()).await.unwrap().remove(0);
+        finish(&**store, scope, claimed).await;
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    milliseconds(times[SINGLES / 2])
+}
+
+/// Claims and finishes all that waits; tells how many a second.
+async fn drain(store: &Arc<dyn Store>, scope: Scope, claimers: usize) -> f64 {
+    let done = Arc::new(AtomicUsize::new(0));
+    let started = Instant::now();
+    let tasks: Vec<_> = (0..claimers)
+        .map(|number| {
+            let (store, done) = (Arc::clone(store), Arc::clone(&done));
+            tokio::spawn(async move {
+                let holder = lease(&*store, &format!("claimer {number}")).await;
+                loop {
+                    let claimed = store.claim(holder, BATCH, None, now()).await.unwrap();
+                    if claimed.is_empty() {
+                        return;
+                    }
+                    done.fetch_add(claimed.len(), Ordering::Relaxed);
+                    let ends = claimed.into_iter().map(|claimed| finish(&*store, scope, claimed));
+                    stream::iter(ends).buffer_unordered(IN_FLIGHT).for_each(async |()| {}).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let done = done.load(Ordering::Relaxed) as f64;
+    done / started.elapsed().as_secs_f64()
+}
+
+async fn finish(store: &dyn Store, scope: Scope, claimed: Execution) {
+    let end = Event::Ended(outcome::of_setup_problem("nothing to do"));
+    let state = apply(&claimed.state, end, now()).unwrap().state;
+    assert_eq!(state.status, ExecutionStatus::Failed);
+    store.write_state(scope, claimed.id, &state, Vec::new(), claimed.state.lease).await.unwrap();
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
