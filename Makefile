@@ -17,7 +17,8 @@ test: build
 	@.config/test.sh
 
 bench: build
-	@cargo build --release --package attune-sandbox --examples
+	@cargo build --release --package attune-sandbox --package attune-store --examples
+	@.config/prepare.sh test
 	@.config/python.sh tests -m bench
 
 lint: runtime

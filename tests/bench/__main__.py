@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench import engine, memory, report, spawn
+from bench import claims, engine, memory, report, spawn
 from bench.attune import Attune, completed
 from bench.connection import burst
 from bench.report import Numbers
@@ -63,6 +63,9 @@ def measure(attune: Attune, python: str, disk: Path) -> Numbers:
     say(f"beside {BUSY_LOOPS} busy loops")
     measure_beside(attune, metrics)
     metrics["idle_after_load_pss_mb"] = memory.settled(attune.server.pid)
+    say(f"claims: {claims.CLAIMERS} claimers, {claims.ROWS} rows, on each engine")
+    for engine_name, numbers in claims.on_each_engine().items():
+        metrics[f"claims_{engine_name}"] = numbers
     return metrics
 
 
@@ -146,6 +149,10 @@ def ratios_of(metrics: Numbers) -> Numbers:
         "burst_to_engine": metrics["burst_per_second"] / engine_alone if engine_alone else None,
         "burst_to_spawning": metrics["burst_per_second"] / metrics["spawning_per_second"],
         "compute_to_native": {kind: round(ratio, 2) for kind, ratio in compute.items()},
+        "queue_full_to_empty": {
+            name: metrics[f"claims_{name}"]["full_ms"] / metrics[f"claims_{name}"]["empty_ms"]
+            for name in ("sqlite", "postgres")
+        },
         "compute_worst": percentile(list(compute.values()), 1.0),
     }
 

@@ -44,6 +44,20 @@ def goals(metrics: Numbers, ratios: Numbers) -> list[Goal]:
         Goal("private memory per live instance", metrics["instance_private_mb"], 3, True, " MB"),
         Goal("cancel p99, beside 4 busy loops", metrics["cancel_ms"]["p99"], 30, True, " ms"),
         Goal("hello p99, beside 4 busy loops", metrics["hello_beside_ms"]["p99"], 20, True, " ms"),
+        *(
+            goal
+            for engine in ("sqlite", "postgres")
+            for goal in store_goals(engine, metrics, ratios)
+        ),
+    ]
+
+
+def store_goals(engine: str, metrics: Numbers, ratios: Numbers) -> list[Goal]:
+    rate = metrics[f"claims_{engine}"]["per_second"]
+    full = ratios["queue_full_to_empty"][engine]
+    return [
+        Goal(f"claims and ends, {engine}", rate, 10_000, False, " /s"),
+        Goal(f"claim to end, full queue / empty, {engine}", full, 1.2, True),
     ]
 
 

@@ -24,8 +24,9 @@ SETTINGS = {"listen_addresses": "", "fsync": "off", "max_connections": "200"}
 class Cluster:
     """One database server: a folder, a socket in it, and the processes."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
+        self._settings = {**SETTINGS, **settings, "unix_socket_directories": str(home)}
         self._data = home / "data"
         self._programs = newest_programs()
         self._numbers = itertools.count()
@@ -40,8 +41,7 @@ class Cluster:
         return self.start()
 
     def start(self) -> "Cluster":
-        settings = SETTINGS | {"unix_socket_directories": str(self.home)}
-        options = " ".join(f"-c {name}={value!r}" for name, value in settings.items())
+        options = " ".join(f"-c {name}={value!r}" for name, value in self._settings.items())
         self._run("pg_ctl", "--wait", f"--log={self.log}", f"--options={options}", "start")
         return self
 
@@ -94,11 +94,11 @@ def newest_programs() -> Path:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A running cluster, which leaves nothing behind."""
+def cluster(**settings: str) -> Iterator[Cluster]:
+    """A running cluster with settings of PostgreSQL's own; it leaves nothing behind."""
     # A socket's path is short, so this is not below pytest's folders.
     with tempfile.TemporaryDirectory(prefix="attune-pg-") as home:
-        made = Cluster(Path(home)).create()
+        made = Cluster(Path(home), **settings).create()
         try:
             yield made
         finally:
