@@ -17,7 +17,7 @@ test: build
 	@.config/test.sh
 
 bench: build
-	@cargo build --release --package attune-sandbox --package attune-store --examples
+	@cargo build --release --workspace --examples
 	@.config/prepare.sh test
 	@.config/python.sh tests -m bench
 

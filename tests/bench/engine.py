@@ -6,12 +6,12 @@ from typing import Any
 
 from support.server import ROOT
 
-COMMAND = ["cargo", "run", "--quiet", "--release", "-p", "attune-sandbox", "--example"]
+PROGRAM = ROOT / "target" / "release" / "examples" / "engine_bench"
 
 
 def alone() -> dict[str, Any] | None:
     """What the sandbox's own example measures; none, with the reason said, where it fails."""
-    command = [*COMMAND, "engine_bench", "--", "--json"]
+    command = [str(PROGRAM), "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(f"  the engine alone was not measured: {done.stderr.strip()[-300:]}")
