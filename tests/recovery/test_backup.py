@@ -42,8 +42,13 @@ def test_a_backup_under_load_comes_back(
     told = refused(cli, "restore", str(copy), "--data-dir", str(server.data))
     assert "stop the server" in told
     assert server.stop() == 0
+    copy.chmod(0o644)
     cli.told("restore", str(copy), "--data-dir", str(server.data))
-    assert (server.data / "attune.db.before-restore").exists()
+    kept = server.data / "attune.db.before-restore"
+    content = kept.read_bytes()
+    assert (server.data / "attune.db").stat().st_mode & 0o777 == 0o600
+    assert str(kept) in refused(cli, "restore", str(copy), "--data-dir", str(server.data))
+    assert kept.read_bytes() == content
     api = signed_in(server.start())
     for n, number in enumerate(before):
         assert api.execution(number)["result"]["stdout"] == str(n)

@@ -6,18 +6,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use attune_domain::access::Scope;
 use attune_domain::clock::Clock;
+use attune_domain::identity::PASSWORD_LENGTH;
 use attune_domain::store::Store;
 use attune_store::{BackupError, Location, Schema};
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::config::environment::check_length;
 use crate::data_dir::DataDir;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Tone};
 use crate::secret::Secret;
-
-/// Shortest password, in characters (contract, auth section 2).
-const SHORTEST_PASSWORD: usize = 8;
 
 pub(crate) async fn backup(config: &Config, target: &Path, output: Output) -> Result<(), Failure> {
     let file = file(config, "pg_dump --format=custom --file=FILE URL")?;
@@ -127,9 +126,6 @@ fn read_password() -> Result<Secret, Failure> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).context("stdin cannot be read")?;
     let password = line.trim_end_matches(['\r', '\n']);
-    if password.chars().count() < SHORTEST_PASSWORD {
-        let problem = format!("a password has at least {SHORTEST_PASSWORD} characters");
-        return Err(Failure::usage(problem));
-    }
+    check_length("the password", Some(password), &PASSWORD_LENGTH)?;
     Ok(Secret::new(password))
 }

@@ -1,5 +1,7 @@
 //! Who signs in: identities and the tokens issued to them.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Json;
@@ -22,6 +24,9 @@ pub struct Identity {
     pub created: Timestamp,
     pub updated: Timestamp,
 }
+
+/// Characters of a new password (contract, auth section 2).
+pub const PASSWORD_LENGTH: RangeInclusive<usize> = 8..=128;
 
 /// What is needed to create an [`Identity`].
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use attune_domain::clock::Clock;
 use attune_domain::execution::{Execution, ExecutionStatus, outcome};
-use attune_domain::id::{TenantId, WorkerId};
+use attune_domain::id::WorkerId;
 use attune_domain::limits::Limits;
 use attune_domain::notice::{ExecutionNotice, Notice};
 use attune_domain::pack::PackFolders;
@@ -55,8 +55,6 @@ pub struct Settings {
 struct Holding {
     holder: Option<Holder>,
     cordoned: bool,
-    /// The tenant whose turn in the queue was last.
-    served: Option<TenantId>,
 }
 
 impl Settings {
@@ -137,15 +135,6 @@ impl Shared {
     pub(crate) fn may_claim(&self) -> Option<Holder> {
         let holding = self.holding();
         holding.holder.filter(|_| !holding.cordoned)
-    }
-
-    /// The tenant that was given work from the queue last.
-    pub(crate) fn served_last(&self) -> Option<TenantId> {
-        self.holding().served
-    }
-
-    pub(crate) fn note_served(&self, tenant: TenantId) {
-        self.holding().served = Some(tenant);
     }
 
     /// This server's worker, as the results of executions show it that it held.

@@ -57,7 +57,7 @@ impl Validate for RegisterRequest {
     fn validate(&self) -> Result<(), Problem> {
         Checks::default()
             .text("login", &self.login, 3, 255)
-            .text("password", &self.password, 8, 128)
+            .text("password", &self.password, *PASSWORD_LENGTH.start(), *PASSWORD_LENGTH.end())
             .maybe("display_name", self.display_name.as_ref(), 0, 255)
             .done()
     }
@@ -87,7 +87,12 @@ impl Validate for ChangePasswordRequest {
     fn validate(&self) -> Result<(), Problem> {
         Checks::default()
             .text("current_password", &self.current_password, 1, LONGEST_PASSWORD)
-            .text("new_password", &self.new_password, 8, 128)
+            .text(
+                "new_password",
+                &self.new_password,
+                *PASSWORD_LENGTH.start(),
+                *PASSWORD_LENGTH.end(),
+            )
             .done()
     }
 }

@@ -1,6 +1,9 @@
 //! What the server takes from the environment besides its settings: secrets, and a
 //! check that nobody misspelt a variable. Nothing else in the product reads it.
 
+use std::ops::RangeInclusive;
+
+use attune_domain::identity::PASSWORD_LENGTH;
 use clap::CommandFactory;
 
 use crate::args::Cli;
@@ -32,8 +35,8 @@ pub(crate) struct Bootstrap {
 pub(crate) fn bootstrap() -> Result<Bootstrap, Failure> {
     let login = variable("ATTUNE_BOOTSTRAP_LOGIN");
     let password = variable("ATTUNE_BOOTSTRAP_PASSWORD");
-    check_length("ATTUNE_BOOTSTRAP_LOGIN", login.as_deref(), 3, 255)?;
-    check_length("ATTUNE_BOOTSTRAP_PASSWORD", password.as_deref(), 8, 128)?;
+    check_length("ATTUNE_BOOTSTRAP_LOGIN", login.as_deref(), &(3..=255))?;
+    check_length("ATTUNE_BOOTSTRAP_PASSWORD", password.as_deref(), &PASSWORD_LENGTH)?;
     Ok(Bootstrap { login, password: password.map(Secret::new) })
 }
 
@@ -87,16 +90,16 @@ fn known_variables(command: &clap::Command) -> Vec<String> {
     own.chain(below).chain(SECRETS.map(str::to_owned)).collect()
 }
 
-fn check_length(
+/// Whether a text that may be absent has a length within `bounds`, in characters.
+pub(crate) fn check_length(
     name: &str,
     value: Option<&str>,
-    shortest: usize,
-    longest: usize,
+    bounds: &RangeInclusive<usize>,
 ) -> Result<(), Failure> {
-    let length = value.map_or(shortest, |value| value.chars().count());
-    if (shortest..=longest).contains(&length) {
+    if value.is_none_or(|value| bounds.contains(&value.chars().count())) {
         return Ok(());
     }
+    let (shortest, longest) = (bounds.start(), bounds.end());
     Err(Failure::usage(format_args!("{name} must have {shortest} to {longest} characters")))
 }
 

@@ -1,6 +1,6 @@
 //! A copy of the database while it is in use, and its way back.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::OpenError;
 /// Why a copy could not be made or brought back.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    #[error("{} is there already", .0.display())]
+    #[error("{} is there already: move it away first", .0.display())]
     Exists(PathBuf),
     #[error("{} is no backup of attune", .0.display())]
     NoBackup(PathBuf),
@@ -64,11 +64,14 @@ pub async fn backup(path: &Path, target: &Path) -> Result<(), BackupError> {
 /// A database that is there is kept beside it, under the name that is returned.
 pub async fn restore(source: &Path, path: &Path) -> Result<Option<PathBuf>, BackupError> {
     check(source).await?;
+    let kept = path.exists().then(|| beside(path, "before-restore"));
+    if let Some(earlier) = kept.as_ref().filter(|kept| kept.exists()) {
+        return Err(BackupError::Exists(earlier.clone()));
+    }
     let unfinished = beside(path, "unfinished");
     remove(&unfinished)?;
     create_file(&unfinished).map_err(BackupError::file(&unfinished))?;
-    std::fs::copy(source, &unfinished).map_err(BackupError::file(&unfinished))?;
-    let kept = path.exists().then(|| beside(path, "before-restore"));
+    copy_content(source, &unfinished).map_err(BackupError::file(&unfinished))?;
     if let Some(kept) = &kept {
         // With what its WAL holds: a file without it could be half a commit.
         writer_options(path).connect().await?.close().await?;
@@ -98,6 +101,13 @@ async fn check(path: &Path) -> Result<(), BackupError> {
     let found = found.ok_or_else(|| BackupError::NoBackup(path.to_owned()))?;
     connection.close().await?;
     Ok(sql::migrations::refuse_newer(found, MIGRATIONS)?)
+}
+
+/// Copies the bytes and not the permissions.
+fn copy_content(source: &Path, target: &Path) -> io::Result<()> {
+    let mut target = OpenOptions::new().write(true).open(target)?;
+    io::copy(&mut File::open(source)?, &mut target)?;
+    Ok(())
 }
 
 /// Syncs a finished file and gives it its name.
