@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use attune_domain::access::{Grant, Verb};
-use attune_domain::identity::Identity;
+use attune_domain::identity::{Identity, PASSWORD_LENGTH};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
