@@ -14,6 +14,7 @@ use futures::FutureExt;
 use tracing::Instrument;
 
 use crate::commit::{self, StepError};
+use crate::history;
 use crate::output_log::OutputLog;
 use crate::prepare;
 use crate::shared::Shared;
@@ -148,6 +149,7 @@ async fn run(
     let stop = shared.live.runs(execution.tenant, execution.id);
     let stop = Box::pin(async move { stop.cancelled().await });
     let mut sink = output.sink();
+    history::handed_over(execution);
     let run = shared.runner.run(place, job, &mut sink, stop);
     tokio::select! {
         report = run => report,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use attune_domain::execution::ExecutionStatus;
 use attune_domain::id::TenantId;
 use attune_domain::runner::Place;
 use attune_domain::store::StoreResult;
@@ -77,7 +78,13 @@ async fn claim_and_start(
         shared.wake_queue();
     }
     for (execution, place) in claimed.into_iter().zip(places) {
-        attempt::spawn(&shared, execution, None, place);
+        let execution = Arc::new(execution);
+        shared.announce(
+            &execution,
+            Some(ExecutionStatus::Requested),
+            &[ExecutionStatus::Scheduled],
+        );
+        attempt::spawn(&shared, Arc::unwrap_or_clone(execution), None, place);
     }
     Ok(last)
 }

@@ -12,7 +12,7 @@ use attune_domain::worker::{self, Acquired, Holder, Load, Pulse, Renewed, Watche
 
 use crate::StartError;
 use crate::shared::Shared;
-use crate::{peers, recovery};
+use crate::{history, peers, recovery};
 
 /// The pace where nobody watches but clients, who are shown the load.
 const ALONE: Duration = Duration::from_secs(10);
@@ -32,7 +32,9 @@ pub(crate) async fn acquire(shared: &Shared) -> Result<Holder, StartError> {
         };
         let gone = !shared.store.is_shared() || taken.home == settings.home;
         if gone || !watcher.look(vec![taken.clone()]).is_empty() {
-            shared.store.revoke_lease(&taken, now).await?;
+            if shared.store.revoke_lease(&taken, now).await? {
+                history::lease_revoked(taken.holder);
+            }
             continue;
         }
         let seen: &Pulse = first.get_or_insert_with(|| {
@@ -93,7 +95,7 @@ async fn keep_lease(shared: &Shared) -> StoreResult<()> {
                 shared.set_cordoned(cordoned);
                 return Ok(());
             }
-            Renewed::Lost => lose(shared),
+            Renewed::Lost => lose(shared, holder),
         }
     }
     if shared.stopping.is_cancelled() {
@@ -116,7 +118,8 @@ async fn keep_lease(shared: &Shared) -> StoreResult<()> {
 }
 
 /// Others have settled what was held here, or will: what still runs is moot.
-fn lose(shared: &Shared) {
+fn lose(shared: &Shared, holder: Holder) {
+    history::lease_lost(holder);
     tracing::warn!("the lease was not renewed in time, and others took over what ran here");
     shared.hold(None);
     shared.live.stop_all();
@@ -153,6 +156,7 @@ impl Watch {
         if shared.settings.watches {
             for pulse in expired {
                 if shared.store.revoke_lease(&pulse, shared.clock.now()).await? {
+                    history::lease_revoked(pulse.holder);
                     let name = &pulse.name;
                     tracing::warn!(name, "a server gave no sign of life: its lease has ended");
                 }

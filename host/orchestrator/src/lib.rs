@@ -11,6 +11,7 @@ mod cancel;
 mod commit;
 mod dispatch;
 mod heart;
+mod history;
 mod live;
 mod no_runner;
 mod output_log;

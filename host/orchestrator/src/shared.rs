@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Parts;
+use crate::history;
 use crate::live::Live;
 use crate::no_runner::NoRunner;
 use crate::peers::Mouth;
@@ -114,6 +115,9 @@ impl Shared {
 
     /// Notes the lease that this server's worker has now.
     pub(crate) fn hold(&self, holder: Option<Holder>) {
+        if let Some(holder) = holder {
+            history::lease_granted(holder);
+        }
         self.holding().holder = holder;
     }
 
@@ -184,6 +188,7 @@ impl Shared {
         old_status: Option<ExecutionStatus>,
         steps: &[ExecutionStatus],
     ) {
+        history::committed(execution, steps);
         self.show(execution, old_status, steps);
         self.mouth.tell(Message::Steps {
             tenant: execution.tenant,
