@@ -80,6 +80,11 @@ pub(crate) fn share(error: &StoreError) -> StoreError {
     }
 }
 
+/// What a call gets that comes after the store was closed.
+pub(crate) fn closed() -> StoreError {
+    StoreError::Unavailable("the database has been closed".into())
+}
+
 /// A stored row that cannot be read.
 pub(crate) fn corrupt(
     table: &'static str,

@@ -47,3 +47,16 @@ pub(crate) async fn lock(connection: &mut Connection, name: &str) -> StoreResult
     lock.bind(name).execute(connection).await.stored()?;
     Ok(())
 }
+
+/// A table `new` with these columns, of the objects in the JSON array `$json`.
+macro_rules! rows_of {
+    ($json:literal, $first:ident $first_type:ident $(, $column:ident $type:ident)*) => {
+        concat!(
+            "jsonb_to_recordset(CAST(", $json, " AS JSONB)) AS new (",
+            stringify!($first), " ", stringify!($first_type),
+            $(", ", stringify!($column), " ", stringify!($type),)*
+            ")"
+        )
+    };
+}
+pub(crate) use rows_of;

@@ -20,6 +20,7 @@ use crate::location::Schema;
 use engine::Pool;
 use peers::Voice;
 use sql::migrations::{self, Migrations};
+use sql::states::StateWriter;
 use writer::Writer;
 
 type EngineStore = PostgresStore;
@@ -48,6 +49,7 @@ const MIGRATION_LOCK: i64 = 0x6174_7475_6e65;
 #[derive(Clone)]
 pub struct PostgresStore {
     writer: Writer,
+    states: StateWriter,
     readers: Pool,
     /// One connection for what looks for a text in all rows: nobody's search keeps others waiting.
     searcher: Pool,
@@ -71,6 +73,9 @@ fn options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
         ("client_min_messages", "warning"),
         // A plan that was made while a table was small reads all of it when it has grown.
         ("enable_seqscan", "off"),
+        // Whoever stops in the middle of a transaction keeps the others waiting for so long.
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("lock_timeout", "10s"),
     ]);
     Ok(match options.get_application_name() {
         Some(_) => options,
@@ -96,7 +101,9 @@ impl PostgresStore {
         };
         let readers = pool(CONNECTIONS);
         let writer = Writer::new(readers.clone());
-        Ok(PostgresStore { writer, readers, searcher: pool(1), listener: pool(1), voice })
+        let states = StateWriter::start(writer.clone());
+        let (searcher, listener) = (pool(1), pool(1));
+        Ok(PostgresStore { writer, states, readers, searcher, listener, voice })
     }
 
     fn readers_for(&self, searches: bool) -> &Pool {
@@ -114,6 +121,8 @@ async fn still_there(
 }
 
 async fn migrate(connection: &mut PgConnection) -> Result<(), OpenError> {
+    // However long another server takes to migrate.
+    sqlx::query("SET lock_timeout = 0").execute(&mut *connection).await?;
     let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK);
     lock.execute(&mut *connection).await?;
     // The lock goes with the connection, which is closed after this.

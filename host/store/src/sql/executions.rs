@@ -10,15 +10,15 @@ use attune_domain::execution::{
 use attune_domain::id::{ActionId, ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
 use attune_domain::page::{Listing, Page};
 use attune_domain::runner::Stream;
-use attune_domain::store::{ExecutionStore, LogChunk, StoreError, StoreResult, Submitted};
+use attune_domain::store::{ExecutionStore, LogChunk, StoreResult, Submitted};
 use attune_domain::worker::Holder;
 use bytes::Bytes;
 use sqlx::{QueryBuilder, query};
 
-use super::engine::{Connection, Engine};
-use super::rows::{Fields, containing, count, listing, micros, optional_json_text, push_page};
+use super::engine::Engine;
+use super::rows::{Fields, containing, count, listing, push_page};
+use super::states::{self, Change};
 use super::submissions::Submission;
-use super::workers::within;
 use super::{EngineStore, claims, logs};
 use crate::error::Stored;
 
@@ -168,17 +168,13 @@ impl ExecutionStore for EngineStore {
         log: Vec<LogChunk>,
         fence: Option<LeaseId>,
     ) -> StoreResult<()> {
-        let tenant = scope.tenant();
-        let row = StateRow::of(state);
-        if log.is_empty() && !row.starts_again() {
-            let write = self
-                .writer
-                .write_one(move |connection| Box::pin(update(connection, tenant, id, row, fence)));
-            return write.await;
+        let change = Change::new(scope.tenant(), id, state, fence);
+        if change.stands_alone(&log) {
+            return self.states.write(change).await;
         }
         self.writer
             .write_or_refuse(move |connection| {
-                Box::pin(write_state(connection, tenant, id, row, log, fence))
+                Box::pin(states::write_with_log(connection, change, log))
             })
             .await
     }
@@ -236,83 +232,4 @@ fn push_filter(sql: &mut QueryBuilder<Engine>, filter: &ExecutionFilter) {
         sql.push(" AND lower(result) LIKE lower(").push_bind(containing(text));
         sql.push(r") ESCAPE '\'");
     }
-}
-
-/// A state as it is written; made before the writer is reached, which is one for all.
-pub(crate) struct StateRow {
-    pub(crate) status: ExecutionStatus,
-    pub(crate) version: i64,
-    pub(crate) worker: Option<i64>,
-    pub(crate) lease: Option<i64>,
-    pub(crate) starts: i64,
-    pub(crate) started_at: Option<i64>,
-    pub(crate) updated: i64,
-    pub(crate) result: Option<String>,
-}
-
-impl StateRow {
-    pub(crate) fn of(state: &State) -> StateRow {
-        StateRow {
-            status: state.status,
-            version: state.version,
-            worker: state.worker.map(|worker| worker.0),
-            lease: state.lease.map(|lease| lease.0),
-            starts: i64::from(state.starts),
-            started_at: state.started_at.map(micros),
-            updated: micros(state.updated),
-            result: optional_json_text(state.result.as_ref()),
-        }
-    }
-
-    /// Whether this is the state of another start: the output of the one before is dropped.
-    fn starts_again(&self) -> bool {
-        self.status == ExecutionStatus::Running && self.starts > 1
-    }
-}
-
-async fn write_state(
-    connection: &mut Connection,
-    tenant: TenantId,
-    id: ExecutionId,
-    state: StateRow,
-    log: Vec<LogChunk>,
-    fence: Option<LeaseId>,
-) -> StoreResult<()> {
-    let starts_again = state.starts_again();
-    update(connection, tenant, id, state, fence).await?;
-    if starts_again {
-        logs::delete(connection, tenant, id).await?;
-    }
-    // The state that was just written passed the fence, and may have ended the holding.
-    logs::append(connection, tenant, id, None, log).await
-}
-
-async fn update(
-    connection: &mut Connection,
-    tenant: TenantId,
-    id: ExecutionId,
-    state: StateRow,
-    fence: Option<LeaseId>,
-) -> StoreResult<()> {
-    let done = query(concat!(
-        "UPDATE execution SET status = $4, version = $3, worker = $5, starts = $6,
-                 started_at = $7, updated = $8, result = $9, lease = $10
-             WHERE id = $1 AND tenant = $2 AND version = $3 - 1 AND ",
-        within!("$11")
-    ))
-    .bind(id.0)
-    .bind(tenant.0)
-    .bind(state.version)
-    .bind(state.status.as_str())
-    .bind(state.worker)
-    .bind(state.starts)
-    .bind(state.started_at)
-    .bind(state.updated)
-    .bind(state.result)
-    .bind(state.lease)
-    .bind(fence.map(|lease| lease.0))
-    .execute(&mut *connection)
-    .await
-    .stored()?;
-    if done.rows_affected() == 0 { Err(StoreError::Conflict) } else { Ok(()) }
 }

@@ -14,8 +14,9 @@ pub(super) mod migrations;
 mod packs;
 mod permissions;
 mod rows;
+pub(super) mod states;
 mod submissions;
 mod tokens;
 mod workers;
 
-use super::{EngineStore, engine};
+use super::{EngineStore, Writer, engine};

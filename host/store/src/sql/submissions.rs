@@ -9,8 +9,9 @@ use attune_domain::store::{StoreResult, Submitted};
 use sqlx::query;
 
 use super::engine::{Connection, lock};
-use super::executions::{self, StateRow, execution_columns};
+use super::executions::{self, execution_columns};
 use super::rows::{Fields, json_text, micros, optional_json_text};
+use super::states::StateRow;
 use crate::error::{Stored, corrupt};
 
 /// How long an idempotency key is remembered.

@@ -43,3 +43,15 @@ pub(crate) use for_update;
 pub(crate) async fn lock(_connection: &mut Connection, _name: &str) -> StoreResult<()> {
     Ok(())
 }
+
+/// A table `new` with these columns, of the objects in the JSON array `$json`.
+macro_rules! rows_of {
+    ($json:literal, $first:ident $first_type:ident $(, $column:ident $type:ident)*) => {
+        concat!(
+            "(SELECT value ->> '", stringify!($first), "' AS ", stringify!($first),
+            $(", value ->> '", stringify!($column), "' AS ", stringify!($column),)*
+            " FROM json_each(", $json, ")) AS new"
+        )
+    };
+}
+pub(crate) use rows_of;

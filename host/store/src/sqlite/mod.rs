@@ -21,6 +21,7 @@ use crate::error::{OpenError, Stored};
 use crate::location::Schema;
 use engine::Pool;
 use sql::migrations::{self, Migrations};
+use sql::states::StateWriter;
 use writer::Writer;
 
 pub use backup::{BackupError, backup, restore};
@@ -55,6 +56,7 @@ pub(crate) async fn schema(path: &Path) -> Result<Schema, OpenError> {
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: Writer,
+    states: StateWriter,
     readers: Pool,
     /// One connection for what looks for a text in all rows: nobody's search keeps others waiting.
     searcher: Pool,
@@ -69,8 +71,9 @@ impl SqliteStore {
         let mut connection = options.connect().await?;
         migrations::apply(&mut connection, MIGRATIONS).await?;
         let writer = Writer::start(connection, options);
+        let states = StateWriter::start(writer.clone());
         let (readers, searcher) = (file::readers(path, READERS), file::readers(path, 1));
-        Ok(SqliteStore { writer, readers, searcher })
+        Ok(SqliteStore { writer, states, readers, searcher })
     }
 
     fn readers_for(&self, searches: bool) -> &Pool {

@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tokio::sync::{mpsc, oneshot};
 
 use super::engine::Connection;
-use crate::error::{Stored, is_engine_failure, share};
+use crate::error::{Stored, closed, is_engine_failure, share};
 
 /// Jobs that share a commit at most; bounds how long the first one waits.
 const BATCH: usize = 128;
@@ -94,10 +94,6 @@ impl Writer {
             let _ = answered.await;
         }
     }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("the database has been closed".into())
 }
 
 /// Work together with the caller who waits for it.

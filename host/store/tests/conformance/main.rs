@@ -75,6 +75,7 @@ mod on {
         workers {
             a_worker_has_one_lease_at_a_time, a_renewed_lease_is_not_revoked,
             what_is_held_is_found, who_lost_the_lease_is_refused,
+            states_that_are_written_at_once_are_judged_one_by_one,
             a_cordon_is_told_with_the_next_beat, the_first_to_propose_is_agreed_with,
         }
         logs {

@@ -1,10 +1,13 @@
 //! Workers and their leases: whoever lost one is refused, and what it held is found.
 
 use attune_domain::execution::transition::{Event, apply};
+use attune_domain::execution::{Execution, State};
 use attune_domain::id::IdentityId;
 use attune_domain::runner::Stream;
 use attune_domain::store::{LogChunk, Store, StoreError};
 use attune_domain::worker::{Acquired, Cordon, Holder, Load, Pulse, Renewed};
+use futures::future::{OptionFuture, join, join_all};
+use serde_json::json;
 
 use crate::support::{Database, EMBEDDED, at, demo_action, fails, lease, own, submit};
 
@@ -96,6 +99,54 @@ pub(crate) async fn who_lost_the_lease_is_refused(database: &mut dyn Database) {
     let claimed = store.claim(two, 1, None, at(9)).await.unwrap();
     assert_eq!(claimed[0].state.lease, Some(two.lease));
     fails!(write(Some(one.lease)).await, StoreError::Conflict);
+}
+
+pub(crate) async fn states_that_are_written_at_once_are_judged_one_by_one(
+    database: &mut dyn Database,
+) {
+    let store = database.store();
+    let action = demo_action(&*store, EMBEDDED).await;
+    for second in 0..60 {
+        submit(&*store, &action, second).await;
+    }
+    let (one, two) = (lease(&*store, "one").await, lease(&*store, "two").await);
+    let lost = lease(&*store, "lost").await;
+    let mut held = Vec::new();
+    for holder in [one, lost, two] {
+        held.extend(store.claim(holder, 20, None, at(70)).await.unwrap());
+    }
+    store.end_lease(lost.lease, at(71)).await.unwrap();
+    let cancelled = |held: &Execution| apply(&held.state, Event::CancelRequested, at(73)).unwrap();
+    let started = |held: &Execution| apply(&held.state, Event::Started, at(72)).unwrap();
+    let result = json!({"stdout": "a \u{0} 'quoted' \"ü\" \\u0000", "bytes": "x".repeat(9000)});
+    let store = &store;
+    let write = async |id, state: State, fence| {
+        store.write_state(own(), id, &state, Vec::new(), fence).await.map(|()| state)
+    };
+    let writes = held.iter().enumerate().map(|(n, held)| {
+        let mut state = started(held).state;
+        state.result = Some(result.clone());
+        // Of those under `two` every second one is what somebody else wants, at the same time.
+        let rival = held.state.lease == Some(two.lease) && n % 2 == 0;
+        let rival = rival.then(|| write(held.id, cancelled(held).state, None));
+        join(write(held.id, state, held.state.lease), OptionFuture::from(rival))
+    });
+    let written = join_all(writes).await;
+    for (held, (written, rival)) in held.iter().zip(written) {
+        let read = store.execution(own(), held.id).await.unwrap().unwrap();
+        match (written, rival) {
+            (Ok(state), None | Some(Err(StoreError::Conflict))) => {
+                assert!(held.state.lease != Some(lost.lease));
+                assert_eq!(read.state, state);
+            }
+            (Err(StoreError::Conflict), Some(Ok(state))) => assert_eq!(read.state, state),
+            (Err(StoreError::Conflict), None) => {
+                assert!(held.state.lease == Some(lost.lease));
+                assert_eq!(read, *held);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 pub(crate) async fn a_cordon_is_told_with_the_next_beat(database: &mut dyn Database) {
