@@ -85,6 +85,10 @@ pub(crate) struct Config {
     #[arg(long, env = "ATTUNE_SPARE_RUNNERS", default_value_t = 1, value_name = "N")]
     pub spare_runners: usize,
 
+    /// Bytes of compiled code that the data folder keeps; what was used longest ago goes first
+    #[arg(long, env = "ATTUNE_CACHE_BYTES", default_value_t = 1 << 30, value_name = "BYTES")]
+    pub cache_bytes: u64,
+
     /// Whether the server may start where the kernel lacks a part of the runners' confinement
     #[arg(long, env = "ATTUNE_CONFINEMENT", default_value = "required", value_name = "RULE")]
     pub confinement: Confinement,

@@ -179,6 +179,7 @@ async fn start_sandbox(config: &Config, data: &DataDir) -> anyhow::Result<Arc<Sa
             wasm: Cow::Borrowed(embedded::PYTHON_WASM),
         }],
         cache_dir: data.join("cache"),
+        cache_bytes: config.cache_bytes,
         scratch_dir: data.join("scratch"),
         packs_dir: data.join("packs"),
         runners: config.runners.unwrap_or_else(cores),

@@ -18,6 +18,8 @@ pub struct Settings {
     pub runtimes: Vec<RuntimeImage>,
     /// Compiled code; only this user may write it.
     pub cache_dir: PathBuf,
+    /// Bytes that compiled code may take; what is in use stays.
+    pub cache_bytes: u64,
     /// Guests' scratch directories. Emptied at the start: never share it between servers.
     pub scratch_dir: PathBuf,
     /// Holds a folder for each tenant, named by its id, with the tenant's packs in it.
@@ -49,6 +51,7 @@ impl Settings {
             args: vec!["runner".into()],
             runtimes,
             cache_dir,
+            cache_bytes: 1 << 30,
             scratch_dir,
             packs_dir,
             runners: thread::available_parallelism().map_or(1, usize::from),

@@ -1,9 +1,10 @@
 //! The one constructor for engines: compiled code is only loaded by an engine
 //! with the very same settings, so there must not be two sets of them.
 //!
-//! [`image`] keeps compiled code on disk, [`reset_export`] prepares a component
-//! before it is compiled.
+//! [`image`] keeps compiled code on disk, [`eviction`] bounds it, [`reset_export`] prepares a
+//! component before it is compiled.
 
+mod eviction;
 pub(crate) mod image;
 mod reset_export;
 
@@ -11,6 +12,7 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result,
 };
 
+pub(crate) use eviction::evict;
 pub(crate) use reset_export::RESET_PREOPENS;
 
 /// The most linear memory one instance can ever get, in bytes; `Limits::memory_bytes` caps below it.

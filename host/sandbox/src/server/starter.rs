@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::process::Unbound;
 use super::spawner::Spawner;
 use crate::SandboxError;
+use crate::engine::evict;
 use crate::settings::Settings;
 
 /// What it takes to start a runner.
@@ -20,10 +21,14 @@ pub(super) struct Starter {
 }
 
 impl Starter {
-    /// Compiles what is missing.
+    /// Compiles what is missing, and makes room of what is not in use any more.
     pub(super) async fn new(settings: Arc<Settings>) -> Result<Starter, SandboxError> {
         let spawner = Spawner::start().map_err(SandboxError::Start)?;
         let images = compile_missing(&settings, &spawner).await?;
+        let in_use: Vec<_> = images.iter().map(|(_, path)| path.clone()).collect();
+        if let Err(error) = evict(&settings.cache_dir, &in_use, settings.cache_bytes) {
+            tracing::warn!(%error, "the folder of compiled code may hold more than it should");
+        }
         Ok(Starter { settings, spawner, images })
     }
 
