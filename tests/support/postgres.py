@@ -54,7 +54,8 @@ class Cluster:
         return self._data / "server.log"
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgres://attune@localhost/{database}?host={self.home}"
+        port = self._settings.get("port", "5432")
+        return f"postgres://attune@localhost:{port}/{database}?host={self.home}"
 
     def new_database(self) -> str:
         """The URL of an empty one."""
@@ -62,10 +63,10 @@ class Cluster:
         self.sql(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def sql(self, statement: str, database: str = "postgres") -> str:
+    def sql(self, statement: str, url: str | None = None) -> str:
         """Run a statement; rows come as lines with `|` between columns."""
         command = [str(self._programs / "psql"), "--no-psqlrc", "--tuples-only", "--no-align"]
-        command += ["--set=ON_ERROR_STOP=1", f"--command={statement}", self.url(database)]
+        command += ["--set=ON_ERROR_STOP=1", f"--command={statement}", url or self.url()]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
