@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench import claims, engine, memory, report, spawn
+from bench import claims, engine, memory, recovery, report, spawn
 from bench.attune import Attune, completed
 from bench.connection import burst
 from bench.report import Numbers
@@ -66,6 +66,8 @@ def measure(attune: Attune, python: str, disk: Path) -> Numbers:
     say(f"claims: {claims.CLAIMERS} claimers, {claims.ROWS} rows, on each engine")
     for engine_name, numbers in claims.on_each_engine().items():
         metrics[f"claims_{engine_name}"] = numbers
+    say(f"recovery: {recovery.KILLS} kills, leases of {recovery.LEASE_SECONDS} s")
+    metrics["recovery_ms"] = recovery.measured()
     return metrics
 
 
