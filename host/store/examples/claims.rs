@@ -39,7 +39,13 @@ async fn main() {
     fill(&store, scope, rows.parse().unwrap()).await;
     let full = latency(&store, scope, holder).await;
     let rate = drain(&store, scope, claimers.parse().unwrap()).await;
-    println!("{}", json!({"per_second": rate, "empty_ms": empty, "full_ms": full}));
+    let history = latency(&store, scope, holder).await;
+    println!(
+        "{}",
+        json!({
+            "per_second": rate, "empty_ms": empty, "full_ms": full, "history_ms": history,
+        })
+    );
     store.close().await;
 }
 

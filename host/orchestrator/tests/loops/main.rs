@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cancelling;
+mod crashes;
 mod losing;
 mod output;
 mod queueing;

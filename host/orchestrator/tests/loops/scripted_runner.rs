@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use attune_domain::id::ExecutionId;
 use attune_domain::runner::{
-    Job, Lost, OutputSink, Place, RunEnd, RunReport, Runner, StopSignal, Stream, Usage,
+    Job, LimitHit, Lost, OutputSink, Place, RunEnd, RunReport, Runner, StopSignal, Stream, Usage,
 };
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -35,11 +36,18 @@ pub(crate) enum Script {
     },
     /// Runs until the test lets it go.
     UntilReleased(oneshot::Receiver<()>),
+    /// Runs into its deadline.
+    TimesOut,
     Lost(Lost),
 }
 
+/// Told of each guest that is entered, before it is.
+pub(crate) type Witness = Box<dyn Fn(ExecutionId) + Send + Sync>;
+
 pub(crate) struct ScriptedRunner {
+    capacity: usize,
     places: Arc<Semaphore>,
+    witness: Witness,
     scripts: Mutex<VecDeque<Script>>,
     started: mpsc::UnboundedSender<Job>,
 }
@@ -47,9 +55,20 @@ pub(crate) struct ScriptedRunner {
 impl ScriptedRunner {
     /// A runner with so many places; the receiver gets each job as it starts.
     pub(crate) fn new(places: usize) -> (Arc<ScriptedRunner>, mpsc::UnboundedReceiver<Job>) {
+        ScriptedRunner::witnessed(places, Box::new(|_| {}))
+    }
+
+    pub(crate) fn witnessed(
+        capacity: usize,
+        witness: Witness,
+    ) -> (Arc<ScriptedRunner>, mpsc::UnboundedReceiver<Job>) {
         let (started, jobs) = mpsc::unbounded_channel();
-        let places = Arc::new(Semaphore::new(places));
-        (Arc::new(ScriptedRunner { places, scripts: Mutex::default(), started }), jobs)
+        let (places, scripts) = (Arc::new(Semaphore::new(capacity)), Mutex::default());
+        (Arc::new(ScriptedRunner { capacity, places, witness, scripts, started }), jobs)
+    }
+
+    pub(crate) fn places(&self) -> usize {
+        self.capacity
     }
 
     /// Returns when a place is free: the dispatcher holds one while it looks for work.
@@ -87,6 +106,9 @@ impl Runner for ScriptedRunner {
         stop: StopSignal,
     ) -> RunReport {
         let script = self.scripts.lock().unwrap().pop_front();
+        if !matches!(script, Some(Script::Lost(Lost::BeforeStart))) {
+            (self.witness)(job.execution);
+        }
         let _ = self.started.send(job);
         let write = Bytes::from_static;
         match script.unwrap_or(Script::Exit { stdout: "", code: 0 }) {
@@ -117,6 +139,7 @@ impl Runner for ScriptedRunner {
                 let _ = released.await;
                 report(RunEnd::Exited(0))
             }
+            Script::TimesOut => report(RunEnd::Limit(LimitHit::Deadline)),
             Script::Lost(lost) => report(RunEnd::Lost(lost)),
         }
     }

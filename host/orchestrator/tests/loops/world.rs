@@ -31,6 +31,11 @@ use crate::sim_clock::SimClock;
 /// Real time a test waits for a fact before it gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+const LOGIN: &str = "tester";
+const ACTION: &str = "test.act";
+/// The worker of a server that is alone.
+const WORKER: &str = "attune-test";
+
 struct OneFolder;
 
 #[async_trait]
@@ -48,7 +53,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<SimClock>,
     pub(crate) principal: Principal,
     pub(crate) runnable: RunnableAction,
-    folder: Arc<TempDir>,
+    folder: Option<Arc<TempDir>>,
 }
 
 impl World {
@@ -60,34 +65,34 @@ impl World {
         let folder = Arc::new(TempDir::new().unwrap());
         let clock = Arc::new(SimClock::new());
         let store = open(&folder).await;
-        let principal = sign_in(&*store, &clock).await;
-        let runnable = install(&*store, &clock, principal.scope(), on_lost).await;
-        World::start(folder, clock, store, principal, runnable, places).await
+        let action = test_action(&*store, &clock, on_lost).await;
+        World::start(Some(folder), store, clock, action, ScriptedRunner::new(places), WORKER).await
     }
 
     /// Another process of the same server on the same database.
     pub(crate) async fn restarted(&self, places: usize) -> World {
-        let store = open(&self.folder).await;
         let (folder, clock) = (self.folder.clone(), self.clock.clone());
-        let (principal, runnable) = (self.principal.clone(), self.runnable.clone());
-        World::start(folder, clock, store, principal, runnable, places).await
+        let store = open(folder.as_ref().unwrap()).await;
+        let action = (self.principal.clone(), self.runnable.clone());
+        World::start(folder, store, clock, action, ScriptedRunner::new(places), WORKER).await
     }
 
-    async fn start(
-        folder: Arc<TempDir>,
-        clock: Arc<SimClock>,
+    /// The loops of a server with this worker over a database in which the test's action is
+    /// installed. `folder`, where the database lies, is kept for as long.
+    pub(crate) async fn start(
+        folder: Option<Arc<TempDir>>,
         store: Arc<dyn Store>,
-        principal: Principal,
-        runnable: RunnableAction,
-        places: usize,
+        clock: Arc<SimClock>,
+        (principal, runnable): (Principal, RunnableAction),
+        (runner, started): (Arc<ScriptedRunner>, mpsc::UnboundedReceiver<Job>),
+        worker_name: &str,
     ) -> World {
-        let (runner, started) = ScriptedRunner::new(places);
         let settings = Settings {
-            worker_name: "attune-test".into(),
-            home: "home".into(),
+            worker_name: worker_name.into(),
+            home: format!("home of {worker_name}"),
             lease: Duration::from_secs(10),
             watches: true,
-            places: u32::try_from(places).unwrap(),
+            places: u32::try_from(runner.places()).unwrap(),
             limits: Limits::default(),
             max_wall: Duration::from_hours(1),
             drain: Duration::from_secs(30),
@@ -142,7 +147,8 @@ impl World {
         let passing = async {
             loop {
                 self.clock.advance(Duration::from_secs(1));
-                tokio::task::yield_now().await;
+                // For the database, which lives in real time.
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
         soon(async {
@@ -181,16 +187,35 @@ async fn open(folder: &TempDir) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(&folder.path().join("attune.db")).await.unwrap())
 }
 
-async fn sign_in(store: &dyn Store, clock: &SimClock) -> Principal {
-    let tenant = store.embedded_tenant().await.unwrap().id;
-    let new = NewIdentity {
-        tenant,
-        login: "tester".into(),
-        display_name: None,
-        password_hash: None,
-        permission_sets: Vec::new(),
+/// The action of the tests and who runs it; both are made where they are not there yet.
+pub(crate) async fn test_action(
+    store: &dyn Store,
+    clock: &SimClock,
+    on_lost: OnLost,
+) -> (Principal, RunnableAction) {
+    let principal = sign_in(store, clock).await;
+    let installed = store.runnable_action(principal.scope(), ACTION).await.unwrap();
+    let runnable = match installed {
+        Some(runnable) => runnable,
+        None => install(store, clock, principal.scope(), on_lost).await,
     };
-    let identity = store.create_identity(new, clock.now()).await.unwrap();
+    (principal, runnable)
+}
+
+async fn sign_in(store: &dyn Store, clock: &SimClock) -> Principal {
+    let identity = match store.identity_by_login(LOGIN).await.unwrap() {
+        Some(identity) => identity,
+        None => {
+            let new = NewIdentity {
+                tenant: store.embedded_tenant().await.unwrap().id,
+                login: LOGIN.into(),
+                display_name: None,
+                password_hash: None,
+                permission_sets: Vec::new(),
+            };
+            store.create_identity(new, clock.now()).await.unwrap()
+        }
+    };
     Principal::authenticated(&identity, TokenKind::Access, Vec::new())
 }
 
@@ -201,7 +226,7 @@ async fn install(
     on_lost: OnLost,
 ) -> RunnableAction {
     let action = NewAction {
-        reference: "test.act".into(),
+        reference: ACTION.into(),
         label: "Act".into(),
         description: None,
         entrypoint: "act.py".into(),
@@ -237,5 +262,5 @@ async fn install(
         force: false,
     };
     store.install_pack(scope, install, clock.now()).await.unwrap();
-    store.runnable_action(scope, "test.act").await.unwrap().unwrap()
+    store.runnable_action(scope, ACTION).await.unwrap().unwrap()
 }

@@ -71,7 +71,8 @@ async fn waiting_tenants(readers: &Pool) -> StoreResult<Vec<i64>> {
 /// version goes up by one, so that whoever holds the row as it was is refused. Where several
 /// claim at once, each passes over the rows that others have locked.
 /// The partial index `execution_queue` holds requested executions and nothing else, so the cost
-/// does not grow with history.
+/// does not grow with history. A tenant that is equal to the given one would be no order, and
+/// `PostgreSQL` would then look for the oldest by `id` alone, through all that has ended.
 async fn claim_of(
     connection: &mut Connection,
     holder: Holder,
@@ -81,8 +82,9 @@ async fn claim_of(
 ) -> StoreResult<(Vec<Execution>, u32)> {
     let sql = concat!(
         "WITH oldest AS MATERIALIZED
-             (SELECT id FROM execution WHERE status = 'requested' AND tenant = $5
-              ORDER BY id LIMIT $3",
+             (SELECT id FROM execution
+              WHERE status = 'requested' AND tenant BETWEEN $5 AND $5
+              ORDER BY tenant, id LIMIT $3",
         skip_locked!(),
         ")
          UPDATE execution
