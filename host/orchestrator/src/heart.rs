@@ -9,6 +9,7 @@ use attune_domain::execution::ExecutionStatus;
 use attune_domain::id::LeaseId;
 use attune_domain::store::StoreResult;
 use attune_domain::worker::{self, Acquired, Holder, Load, Pulse, Renewed, Watcher};
+use tokio::task::JoinHandle;
 
 use crate::StartError;
 use crate::shared::Shared;
@@ -73,7 +74,7 @@ pub(crate) async fn beat(shared: Arc<Shared>) {
     }
 }
 
-async fn look(shared: &Shared, watch: &mut Watch) -> StoreResult<()> {
+async fn look(shared: &Arc<Shared>, watch: &mut Watch) -> StoreResult<()> {
     keep_lease(shared).await?;
     stop_cancelled(shared).await?;
     if shared.store.is_shared() {
@@ -141,10 +142,11 @@ async fn stop_cancelled(shared: &Shared) -> StoreResult<()> {
 struct Watch {
     watcher: Watcher,
     live: HashSet<LeaseId>,
+    settling: Option<JoinHandle<()>>,
 }
 
 impl Watch {
-    async fn others(&mut self, shared: &Shared) -> StoreResult<()> {
+    async fn others(&mut self, shared: &Arc<Shared>) -> StoreResult<()> {
         let pulses = shared.store.pulses().await?;
         let live: HashSet<_> = pulses.iter().map(|pulse| pulse.holder.lease).collect();
         // Whoever is gone may have gone between a commit and telling of it.
@@ -161,8 +163,19 @@ impl Watch {
                     tracing::warn!(name, "a server gave no sign of life: its lease has ended");
                 }
             }
-            recovery::settle_orphans(shared).await?;
+            // Apart from the beat: a row that somebody has locked must not cost this server its
+            // lease.
+            if self.settling.as_ref().is_none_or(JoinHandle::is_finished) {
+                self.settling = Some(tokio::spawn(settle(shared.clone())));
+            }
         }
         Ok(())
+    }
+}
+
+async fn settle(shared: Arc<Shared>) {
+    if let Err(error) = recovery::settle_orphans(&shared).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::debug!(error, "what was lost is settled after a later look");
     }
 }
