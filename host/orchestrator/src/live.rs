@@ -16,6 +16,15 @@ pub(crate) struct Live {
     again: Notify,
     /// Read while executions are created started, until their runs are noted here.
     starts: RwLock<()>,
+    attempts: Mutex<HashMap<ExecutionId, Attempts>>,
+}
+
+/// Who sees an execution through, from its claim to its committed end.
+#[derive(Default)]
+struct Attempts {
+    going: usize,
+    /// One could not commit what it came to.
+    failed: bool,
 }
 
 #[derive(Default)]
@@ -140,6 +149,43 @@ impl Live {
                 entries.remove(&id);
             }
         }
+    }
+
+    /// Notes that somebody sees `id` through from now on.
+    pub(crate) fn attend(&self, id: ExecutionId) {
+        self.attempts().entry(id).or_default().going += 1;
+    }
+
+    /// Whoever saw `id` through does so no more; `failed` if what it came to is not committed.
+    pub(crate) fn leave(&self, id: ExecutionId, failed: bool) {
+        let mut attempts = self.attempts();
+        if let Some(entry) = attempts.get_mut(&id) {
+            entry.going = entry.going.saturating_sub(1);
+            entry.failed |= failed;
+            if entry.going == 0 && !entry.failed {
+                attempts.remove(&id);
+            }
+        }
+    }
+
+    /// Whether somebody sees `id` through.
+    pub(crate) fn is_attended(&self, id: ExecutionId) -> bool {
+        self.attempts().get(&id).is_some_and(|attempts| attempts.going > 0)
+    }
+
+    /// Forgets that seeing `id` through has failed; tells whether it had.
+    pub(crate) fn forget_failed(&self, id: ExecutionId) -> bool {
+        let mut attempts = self.attempts();
+        let failed = attempts.get(&id).is_some_and(|attempts| attempts.going == 0);
+        if failed {
+            attempts.remove(&id);
+        }
+        failed
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, HashMap<ExecutionId, Attempts>> {
+        // As with the entries.
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands the end to all who wait for it.
