@@ -9,8 +9,9 @@ command -v python3 >/dev/null || missing+=(python3)
 # An environment that was made once shows that one can be made.
 [ -e target/python-runtime/venv ] || python3 -c 'import ensurepip, venv' 2>/dev/null ||
     missing+=(python3-venv)
-if [ "${1-}" = test ] && [ ! -d /usr/lib/postgresql ]; then
-    missing+=(postgresql)
+if [ "${1-}" = test ]; then
+    [ -d /usr/lib/postgresql ] || missing+=(postgresql)
+    command -v faketime >/dev/null || missing+=(faketime)
 fi
 
 if ! command -v cargo >/dev/null; then

@@ -39,9 +39,10 @@ def shared_server(request: pytest.FixtureRequest) -> Iterator[Server]:
         assert code == 0, f"the shared server ended with {code}"
 
 
-def database(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The setting that makes a server use the engine that the request's parameter names."""
-    if request.param == "sqlite":
+def database(request: pytest.FixtureRequest, engine: str = "") -> dict[str, str]:
+    """The setting that makes a server use an engine, else the one that the request's parameter
+    names."""
+    if (engine or request.param) == "sqlite":
         return {}
     postgres: Cluster = request.getfixturevalue("postgres")
     return {"database_url": postgres.new_database()}
@@ -65,10 +66,12 @@ def start_server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sta
         data_dir: Path | None = None,
         without: tuple[str, ...] = (),
         within: tuple[str, ...] = (),
+        variables: dict[str, str] | None = None,
         **settings: str | int,
     ) -> Server:
         server = Server(tmp_path / f"server-{len(servers)}", data_dir, **settings)
         server.within = within
+        server.variables |= variables or {}
         for variable in without:
             del server.variables[variable]
         servers.append(server)
@@ -84,7 +87,8 @@ def start_server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sta
 
 
 def assert_quiet(log: LogCheck, request: pytest.FixtureRequest) -> None:
-    allowed = [mark.args[0] for mark in request.node.iter_markers("allow_log")]
+    marks = request.node.iter_markers("allow_log")
+    allowed = [pattern for mark in marks for pattern in mark.args]
     problems = log.problems(allowed)
     assert not problems, "the server's log:\n" + "\n".join(problems[:20])
 

@@ -1,5 +1,8 @@
 """Servers of their own for tests that kill them."""
 
+import logging
+import os
+import secrets
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +24,14 @@ def small_server(start_server: Callable[..., Server], request: pytest.FixtureReq
 @pytest.fixture
 def signed_in() -> Callable[[Server], Api]:
     return sign_in
+
+
+@pytest.fixture
+def seed() -> str:
+    """Of all that a test leaves to chance; ATTUNE_TEST_SEED has it do the same again."""
+    chosen = os.environ.get("ATTUNE_TEST_SEED") or secrets.token_hex(4)
+    logging.getLogger(__name__).warning("ATTUNE_TEST_SEED=%s", chosen)
+    return chosen
 
 
 def sign_in(server: Server) -> Api:

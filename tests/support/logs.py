@@ -7,6 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# What a server may say whose connections to the database are taken away.
+DATABASE_LOST = tuple(
+    f'"message":"{message}"'
+    for message in (
+        "the database failed",
+        "the database does not answer( now)?",
+        "the lease cannot be renewed, the database does not answer",
+        "cannot take work from the queue; trying again",
+        "other servers cannot be heard now",
+        "unused pack folders are left until the next sweep",
+        "error occurred while testing the connection on-release",
+    )
+)
+
 
 @dataclass
 class LogCheck:

@@ -20,12 +20,17 @@ URL = "ATTUNE_TEST_POSTGRES"
 # Nobody cuts the power here, so nothing waits for the disk.
 SETTINGS = {"listen_addresses": "", "fsync": "off", "max_connections": "200"}
 
+# PostgreSQL refuses to run as root.
+AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+
 
 class Cluster:
     """One database server: a folder, a socket in it, and the processes."""
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    def __init__(self, home: Path, within: tuple[str, ...] = (), **settings: str) -> None:
+        """`within` are words before each command: where its processes run."""
         self.home = home
+        self._within = within
         self._settings = {**SETTINGS, **settings, "unix_socket_directories": str(home)}
         self._data = home / "data"
         self._programs = newest_programs()
@@ -34,7 +39,6 @@ class Cluster:
     def create(self) -> "Cluster":
         """Make the folder's content and start."""
         if os.getuid() == 0:
-            # PostgreSQL refuses to run as root.
             shutil.chown(self.home, "nobody", "nogroup")
         self._run("initdb", "--username=attune", "--auth=trust", "--encoding=UTF8",
                   "--locale=C.UTF-8", "--no-sync")  # fmt: skip
@@ -64,27 +68,32 @@ class Cluster:
         return self.url(name)
 
     def sql(self, statement: str, url: str | None = None) -> str:
-        """Run a statement; rows come as lines with `|` between columns."""
-        command = [str(self._programs / "psql"), "--no-psqlrc", "--tuples-only", "--no-align"]
-        command += ["--set=ON_ERROR_STOP=1", f"--command={statement}", url or self.url()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        """Run a statement as `psql` does."""
+        return psql(url or self.url(), statement)
 
     def _run(self, program: str, *arguments: str) -> None:
         # pg_ctl leaves the server with its own output; a pipe would never end.
         said = self.home / "said"
-        as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        as_user = AS_NOBODY if os.getuid() == 0 else ()
+        command = [*self._within, *as_user, str(self._programs / program)]
         with said.open("w") as output:
             done = subprocess.run(
-                [self._programs / program, f"--pgdata={self._data}", *arguments],
+                [*command, f"--pgdata={self._data}", *arguments],
                 cwd=self.home,
                 stdout=output,
                 stderr=output,
                 check=False,
-                **(as_user if os.getuid() == 0 else {}),  # type: ignore[call-overload]
             )
         assert done.returncode == 0, f"{program}: {said.read_text()}"
+
+
+def psql(url: str, statement: str) -> str:
+    """Run a statement; rows come as lines with `|` between columns."""
+    command = [str(newest_programs() / "psql"), "--no-psqlrc", "--tuples-only", "--no-align"]
+    command += ["--set=ON_ERROR_STOP=1", f"--command={statement}", url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def newest_programs() -> Path:
@@ -95,11 +104,26 @@ def newest_programs() -> Path:
 
 
 @contextmanager
-def cluster(**settings: str) -> Iterator[Cluster]:
+def holding(url: str, statement: str) -> Iterator[None]:
+    """A transaction that has done this, and holds its locks until the block is left."""
+    command = [str(newest_programs() / "psql"), "--no-psqlrc", "--quiet", url]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as session:
+        assert session.stdin is not None
+        assert session.stdout is not None
+        session.stdin.write(f"BEGIN;\n{statement};\n\\echo done\n")
+        session.stdin.flush()
+        while session.stdout.readline().strip() != "done":
+            assert session.poll() is None, "psql has ended"
+        yield
+
+
+@contextmanager
+def cluster(within: tuple[str, ...] = (), **settings: str) -> Iterator[Cluster]:
     """A running cluster with settings of PostgreSQL's own; it leaves nothing behind."""
     # A socket's path is short, so this is not below pytest's folders.
     with tempfile.TemporaryDirectory(prefix="attune-pg-") as home:
-        made = Cluster(Path(home), **settings).create()
+        made = Cluster(Path(home), within, **settings).create()
         try:
             yield made
         finally:

@@ -115,8 +115,7 @@ impl Problem {
         Problem::new(StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE", error)
     }
 
-    fn draining() -> Problem {
-        let error = "the server is stopping and takes no new work";
+    fn unavailable(error: &str) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", error)
     }
 
@@ -161,7 +160,11 @@ impl From<StoreError> for Problem {
                 warn!("new data is refused: the disk is full");
                 Problem::full("the server's disk is full; try again when there is room")
             }
-            StoreError::Unavailable(_) | StoreError::Corrupt { .. } => {
+            StoreError::Unavailable(_) => {
+                error!(cause = chain(&error), "the database failed");
+                Problem::unavailable("the database cannot be used now; try again")
+            }
+            StoreError::Corrupt { .. } => {
                 error!(cause = chain(&error), "the database failed");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Problem::new(status, "DATABASE_ERROR", "the database has failed; see the log")
@@ -176,7 +179,9 @@ impl From<SubmitError> for Problem {
             SubmitError::KeyReused => Problem::unprocessable(
                 "this Idempotency-Key was used with another request in the last 24 hours",
             ),
-            SubmitError::Draining => Problem::draining(),
+            SubmitError::Draining => {
+                Problem::unavailable("the server is stopping and takes no new work")
+            }
             SubmitError::Store(error) => error.into(),
         }
     }

@@ -194,18 +194,19 @@ fn may_replace(present: &Pack, uploader: &Principal) -> bool {
 
 #[async_trait]
 impl PackFolders for Catalog {
-    async fn folder(&self, tenant: TenantId, digest: &str) -> Result<PathBuf, String> {
+    async fn folder(&self, tenant: TenantId, digest: &str) -> StoreResult<Result<PathBuf, String>> {
         if let Some(folder) = self.folders.find(tenant, digest) {
-            return Ok(folder);
+            return Ok(Ok(folder));
         }
-        let archive = self.store.pack_archive(tenant, digest).await;
-        let archive = archive
-            .map_err(|error| format!("the files of pack version {digest} cannot be read: {error}"))?
-            .ok_or_else(|| format!("pack version {digest} is no longer installed"))?;
+        let Some(archive) = self.store.pack_archive(tenant, digest).await? else {
+            return Ok(Err(format!("pack version {digest} is no longer installed")));
+        };
         let expected = digest.to_owned();
         let made = self.folders.make(tenant, digest, move || read_stored(&archive, &expected));
-        made.await
-            .map_err(|error| format!("the folder of pack version {digest} cannot be made: {error}"))
+        let made = made.await;
+        Ok(made.map_err(|error| {
+            format!("the folder of pack version {digest} cannot be made: {error}")
+        }))
     }
 }
 

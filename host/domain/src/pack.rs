@@ -9,6 +9,7 @@ use crate::access::PermissionSet;
 use crate::action::NewAction;
 use crate::clock::Timestamp;
 use crate::id::{IdentityId, PackId, TenantId};
+use crate::store::StoreResult;
 
 /// An installed pack. Its files, if it has any, are the immutable version named by `digest`.
 #[derive(Clone, Debug)]
@@ -92,6 +93,6 @@ pub struct PackArchive {
 pub trait PackFolders: Send + Sync {
     /// The folder of one version, made from the store if this machine lacks it.
     ///
-    /// The error is a sentence for operators; a run that needs the folder fails with it.
-    async fn folder(&self, tenant: TenantId, digest: &str) -> Result<PathBuf, String>;
+    /// The inner error is a sentence for operators; a run that needs the folder fails with it.
+    async fn folder(&self, tenant: TenantId, digest: &str) -> StoreResult<Result<PathBuf, String>>;
 }

@@ -241,7 +241,8 @@ pub struct LogChunk {
 #[async_trait]
 pub trait ExecutionStore: Send + Sync {
     /// Creates an execution. With an idempotency key that the executor used in the 24 hours
-    /// before `now` it creates nothing.
+    /// before `now` it creates nothing. One that is to be created under a lease that has ended is
+    /// created requested instead.
     async fn submit(
         &self,
         scope: Scope,

@@ -31,18 +31,27 @@ pub(crate) fn spawn(
     let span = tracing::info_span!("execution", execution = %execution.id);
     let tracker = shared.attempts.clone();
     // Noted before the task runs, so that a cancel that comes at once finds it.
-    shared.live.runs(execution.tenant, execution.id);
+    shared.live.runs(execution.tenant, execution.id, execution.state.lease);
+    shared.live.attend(execution.id);
     tracker.spawn(
         async move {
             let attempt = see_through(&shared, execution.clone(), runnable, place);
-            match AssertUnwindSafe(attempt).catch_unwind().await {
-                Ok(Ok(())) => {}
-                Ok(Err(StepError::LeaseLost)) => {
-                    tracing::info!("an execution was taken over, what is known of it here is moot");
-                }
-                Ok(Err(error)) => tracing::error!(%error, "an execution could not be ended"),
+            let ended = match AssertUnwindSafe(attempt).catch_unwind().await {
+                Ok(ended) => ended,
                 Err(_) => end_after_panic(&shared, &execution).await,
-            }
+            };
+            let failed = match ended {
+                Ok(()) => false,
+                Err(StepError::LeaseLost) => {
+                    tracing::info!("an execution was taken over, what is known of it here is moot");
+                    false
+                }
+                Err(error) => {
+                    tracing::error!(%error, "an execution could not be ended");
+                    true
+                }
+            };
+            shared.live.leave(execution.id, failed);
         }
         .instrument(span),
     );
@@ -54,10 +63,10 @@ async fn see_through(
     runnable: Option<RunnableAction>,
     place: Place,
 ) -> Result<(), StepError> {
-    let id = execution.id;
+    let (id, lease) = (execution.id, execution.state.lease);
     let over = until_over(shared, execution, runnable, place).await;
     // Before the commit: what goes back to the queue may soon run here again.
-    shared.live.runs_no_more(id);
+    shared.live.runs_no_more(id, lease);
     match over? {
         Some(over) => end(shared, &over.execution, over.event, over.log).await,
         None => Ok(()),
@@ -146,7 +155,7 @@ async fn run(
     place: Place,
     output: &OutputLog<'_>,
 ) -> RunReport {
-    let stop = shared.live.runs(execution.tenant, execution.id);
+    let stop = shared.live.runs(execution.tenant, execution.id, execution.state.lease);
     let stop = Box::pin(async move { stop.cancelled().await });
     let mut sink = output.sink();
     history::handed_over(execution);
@@ -205,11 +214,9 @@ async fn end(
     }
 }
 
-async fn end_after_panic(shared: &Shared, execution: &Execution) {
+async fn end_after_panic(shared: &Shared, execution: &Execution) -> Result<(), StepError> {
     tracing::error!("the server's own code panicked while it ran an execution");
-    shared.live.runs_no_more(execution.id);
+    shared.live.runs_no_more(execution.id, execution.state.lease);
     let event = Event::Ended(outcome::of_setup_problem("a fault of the server; see its log"));
-    if let Err(error) = end(shared, execution, event, Vec::new()).await {
-        tracing::error!(%error, "an execution could not be ended");
-    }
+    end(shared, execution, event, Vec::new()).await
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use attune_domain::access::Scope;
+use attune_domain::clock::Timestamp;
 use attune_domain::execution::transition::{self, Effect, Event, IllegalTransition, Transition};
-use attune_domain::execution::{Execution, ExecutionStatus};
+use attune_domain::execution::{Execution, ExecutionStatus, State};
 use attune_domain::peer::Message;
 use attune_domain::store::{LogChunk, StoreError, StoreResult};
 use futures::future::BoxFuture;
@@ -38,9 +39,21 @@ pub(crate) enum StepError {
 /// may ask for.
 pub(crate) async fn step(
     shared: &Shared,
+    execution: Execution,
+    event: Event,
+    log: Vec<LogChunk>,
+) -> Result<Arc<Execution>, StepError> {
+    step_at(shared, execution, event, log, shared.clock.now()).await
+}
+
+/// The same for an event of this time, by which it is known again: the database may have taken a
+/// step, and been lost before it could say so.
+async fn step_at(
+    shared: &Shared,
     mut execution: Execution,
     event: Event,
     log: Vec<LogChunk>,
+    now: Timestamp,
 ) -> Result<Arc<Execution>, StepError> {
     let scope = Scope::of_execution(&execution);
     let fence = match event {
@@ -49,7 +62,6 @@ pub(crate) async fn step(
     };
     loop {
         let old_status = execution.state.status;
-        let now = shared.clock.now();
         let transition = transition::apply(&execution.state, event.clone(), now)?;
         let state = &transition.state;
         match shared.store.write_state(scope, execution.id, state, log.clone(), fence).await {
@@ -57,6 +69,9 @@ pub(crate) async fn step(
             Err(StoreError::Conflict) => {
                 let stored = shared.store.execution(scope, execution.id).await?;
                 let stored = stored.ok_or(StepError::Gone)?;
+                if is_written(&stored.state, state) {
+                    return Ok(follow_up(shared, execution, old_status, transition).await);
+                }
                 let unchanged = stored.state.version == execution.state.version;
                 if fence.is_some() && (unchanged || stored.state.lease != fence) {
                     return Err(StepError::LeaseLost);
@@ -66,6 +81,12 @@ pub(crate) async fn step(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Whether what is stored is this state, which nobody else would write at that time.
+fn is_written(stored: &State, state: &State) -> bool {
+    (stored.version, stored.status, stored.lease, stored.updated)
+        == (state.version, state.status, state.lease, state.updated)
 }
 
 /// Announces a step that was committed, and does what follows from it.
@@ -89,8 +110,10 @@ pub(crate) async fn step_for_sure(
     event: Event,
     log: Vec<LogChunk>,
 ) -> Result<Arc<Execution>, StepError> {
+    let now = shared.clock.now();
     loop {
-        match step(shared, execution.clone(), event.clone(), log.clone()).await {
+        let (execution, event, log) = (execution.clone(), event.clone(), log.clone());
+        match step_at(shared, execution, event, log, now).await {
             Err(StepError::Store(error)) if may_pass(&error) => wait_out(shared, &error).await,
             other => return other,
         }

@@ -1,14 +1,15 @@
 //! This server's lease: taken at the start, renewed at a steady pace, given back at the end. And
 //! a look at the leases of others, at the same pace.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use attune_domain::execution::ExecutionStatus;
-use attune_domain::id::LeaseId;
+use attune_domain::execution::{Execution, ExecutionStatus};
+use attune_domain::id::{ExecutionId, LeaseId};
 use attune_domain::store::StoreResult;
-use attune_domain::worker::{self, Acquired, Holder, Load, Pulse, Renewed, Watcher};
+use attune_domain::worker::{self, Acquired, Holder, Load, PATIENCE, Pulse, Renewed, Watcher};
+use tokio::task::JoinHandle;
 
 use crate::StartError;
 use crate::shared::Shared;
@@ -73,9 +74,13 @@ pub(crate) async fn beat(shared: Arc<Shared>) {
     }
 }
 
-async fn look(shared: &Shared, watch: &mut Watch) -> StoreResult<()> {
+async fn look(shared: &Arc<Shared>, watch: &mut Watch) -> StoreResult<()> {
     keep_lease(shared).await?;
-    stop_cancelled(shared).await?;
+    if let Some(holder) = shared.holder() {
+        let held = shared.store.held_under(holder.lease).await?;
+        stop_cancelled(shared, &held).await;
+        watch.own(shared, held);
+    }
     if shared.store.is_shared() {
         watch.others(shared).await?;
     }
@@ -126,25 +131,47 @@ fn lose(shared: &Shared, holder: Holder) {
 }
 
 /// Stops runs whose cancel was asked of another server, if that could not be told.
-async fn stop_cancelled(shared: &Shared) -> StoreResult<()> {
-    let Some(holder) = shared.holder().filter(|_| shared.store.is_shared()) else { return Ok(()) };
-    for execution in shared.store.held_under(holder.lease).await? {
+async fn stop_cancelled(shared: &Shared, held: &[Execution]) {
+    for execution in held {
         if execution.state.status == ExecutionStatus::Canceling {
             shared.live.stop(execution.id).await;
         }
     }
-    Ok(())
 }
 
-/// What is known of the leases of others.
+/// What is known of the leases of others, and of what is held here.
 #[derive(Default)]
 struct Watch {
     watcher: Watcher,
     live: HashSet<LeaseId>,
+    settling: Option<JoinHandle<()>>,
+    /// Executions that nobody here sees through, at which version, and over how many looks.
+    unattended: HashMap<ExecutionId, (i64, u32)>,
 }
 
 impl Watch {
-    async fn others(&mut self, shared: &Shared) -> StoreResult<()> {
+    /// Settles what is held here and was not seen through by anybody for as long as a lease.
+    fn own(&mut self, shared: &Arc<Shared>, held: Vec<Execution>) {
+        let patience = if shared.store.is_shared() { PATIENCE } else { 1 };
+        let before = std::mem::take(&mut self.unattended);
+        for execution in held {
+            let (id, version) = (execution.id, execution.state.version);
+            if shared.live.is_attended(id) {
+                continue;
+            }
+            let looks = match before.get(&id) {
+                Some((seen, looks)) if *seen == version => looks + 1,
+                _ => 0,
+            };
+            self.unattended.insert(id, (version, looks));
+            // Once, or again after as long a time.
+            if looks > 0 && looks % patience == 0 {
+                tokio::spawn(settle_unattended(shared.clone(), execution));
+            }
+        }
+    }
+
+    async fn others(&mut self, shared: &Arc<Shared>) -> StoreResult<()> {
         let pulses = shared.store.pulses().await?;
         let live: HashSet<_> = pulses.iter().map(|pulse| pulse.holder.lease).collect();
         // Whoever is gone may have gone between a commit and telling of it.
@@ -161,8 +188,26 @@ impl Watch {
                     tracing::warn!(name, "a server gave no sign of life: its lease has ended");
                 }
             }
-            recovery::settle_orphans(shared).await?;
+            // Apart from the beat: a row that somebody has locked must not cost this server its
+            // lease.
+            if self.settling.as_ref().is_none_or(JoinHandle::is_finished) {
+                self.settling = Some(tokio::spawn(settle(shared.clone())));
+            }
         }
         Ok(())
+    }
+}
+
+async fn settle_unattended(shared: Arc<Shared>, execution: Execution) {
+    if let Err(error) = recovery::settle_unattended(&shared, execution).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::debug!(error, "what nobody sees through is settled after a later look");
+    }
+}
+
+async fn settle(shared: Arc<Shared>) {
+    if let Err(error) = recovery::settle_orphans(&shared).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::debug!(error, "what was lost is settled after a later look");
     }
 }

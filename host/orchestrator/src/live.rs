@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use attune_domain::execution::Execution;
-use attune_domain::id::{ExecutionId, TenantId};
+use attune_domain::id::{ExecutionId, LeaseId, TenantId};
 use tokio::sync::{Notify, RwLock, RwLockReadGuard, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,15 @@ pub(crate) struct Live {
     again: Notify,
     /// Read while executions are created started, until their runs are noted here.
     starts: RwLock<()>,
+    attempts: Mutex<HashMap<ExecutionId, Attempts>>,
+}
+
+/// Who sees an execution through, from its claim to its committed end.
+#[derive(Default)]
+struct Attempts {
+    going: usize,
+    /// One could not commit what it came to.
+    failed: bool,
 }
 
 #[derive(Default)]
@@ -27,15 +36,34 @@ struct Entry {
 
 struct Run {
     tenant: TenantId,
+    /// Under which it was claimed: what was claimed again is another run.
+    lease: Option<LeaseId>,
     stop: CancellationToken,
 }
 
 impl Live {
-    /// Notes that this process runs `id`; the token is cancelled when it is to stop.
-    pub(crate) fn runs(&self, tenant: TenantId, id: ExecutionId) -> CancellationToken {
+    /// Notes that this process runs `id`, claimed under this lease; the token is cancelled when it
+    /// is to stop. A run under a lease that has ended makes room for one under the next, and does
+    /// not come back.
+    pub(crate) fn runs(
+        &self,
+        tenant: TenantId,
+        id: ExecutionId,
+        lease: Option<LeaseId>,
+    ) -> CancellationToken {
+        let stop = CancellationToken::new();
         let mut entries = self.lock();
         let run = &mut entries.entry(id).or_default().run;
-        run.get_or_insert_with(|| Run { tenant, stop: CancellationToken::new() }).stop.clone()
+        match &*run {
+            Some(run) if run.lease == lease => return run.stop.clone(),
+            Some(run) if run.lease > lease => stop.cancel(),
+            _ => {
+                if let Some(former) = run.replace(Run { tenant, lease, stop: stop.clone() }) {
+                    former.stop.cancel();
+                }
+            }
+        }
+        stop
     }
 
     /// Held from before an execution is committed as started until [`runs`](Self::runs)
@@ -72,12 +100,12 @@ impl Live {
         self.lock().values().filter(|entry| entry.run.is_some()).count()
     }
 
-    /// The run of `id` is over here without being the execution's end.
-    pub(crate) fn runs_no_more(&self, id: ExecutionId) {
+    /// The run of `id` under this lease is over here without being the execution's end.
+    pub(crate) fn runs_no_more(&self, id: ExecutionId, lease: Option<LeaseId>) {
         let mut entries = self.lock();
         if let Some(entry) = entries.get_mut(&id) {
-            entry.run = None;
-            if entry.waiters.is_empty() {
+            entry.run.take_if(|run| run.lease == lease);
+            if entry.run.is_none() && entry.waiters.is_empty() {
                 entries.remove(&id);
             }
         }
@@ -123,6 +151,43 @@ impl Live {
         }
     }
 
+    /// Notes that somebody sees `id` through from now on.
+    pub(crate) fn attend(&self, id: ExecutionId) {
+        self.attempts().entry(id).or_default().going += 1;
+    }
+
+    /// Whoever saw `id` through does so no more; `failed` if what it came to is not committed.
+    pub(crate) fn leave(&self, id: ExecutionId, failed: bool) {
+        let mut attempts = self.attempts();
+        if let Some(entry) = attempts.get_mut(&id) {
+            entry.going = entry.going.saturating_sub(1);
+            entry.failed |= failed;
+            if entry.going == 0 && !entry.failed {
+                attempts.remove(&id);
+            }
+        }
+    }
+
+    /// Whether somebody sees `id` through.
+    pub(crate) fn is_attended(&self, id: ExecutionId) -> bool {
+        self.attempts().get(&id).is_some_and(|attempts| attempts.going > 0)
+    }
+
+    /// Forgets that seeing `id` through has failed; tells whether it had.
+    pub(crate) fn forget_failed(&self, id: ExecutionId) -> bool {
+        let mut attempts = self.attempts();
+        let failed = attempts.get(&id).is_some_and(|attempts| attempts.going == 0);
+        if failed {
+            attempts.remove(&id);
+        }
+        failed
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, HashMap<ExecutionId, Attempts>> {
+        // As with the entries.
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Hands the end to all who wait for it.
     pub(crate) fn ended(&self, execution: &Arc<Execution>) {
         let entry = self.lock().remove(&execution.id);
@@ -146,6 +211,8 @@ mod tests {
 
     const TENANT: TenantId = TenantId(1);
     const ID: ExecutionId = ExecutionId(7);
+    const LEASE: Option<LeaseId> = Some(LeaseId(1));
+    const NEXT_LEASE: Option<LeaseId> = Some(LeaseId(2));
 
     #[tokio::test]
     async fn a_stop_reaches_a_run_whose_start_is_committed_but_not_noted() {
@@ -153,7 +220,7 @@ mod tests {
         let starting = live.starting().await;
         let mut stop = pin!(live.stop(ID));
         assert!(futures::poll!(stop.as_mut()).is_pending());
-        let stopped = live.runs(TENANT, ID);
+        let stopped = live.runs(TENANT, ID, LEASE);
         drop(starting);
         assert!(stop.await);
         assert!(stopped.is_cancelled());
@@ -164,13 +231,27 @@ mod tests {
         let live = Live::default();
         assert!(!live.stop(ID).await);
         assert!(live.lock().is_empty());
-        assert!(!live.runs(TENANT, ID).is_cancelled());
+        assert!(!live.runs(TENANT, ID, LEASE).is_cancelled());
+    }
+
+    #[test]
+    fn a_run_under_a_lost_lease_does_not_stop_the_one_under_the_next() {
+        let live = Live::default();
+        let lost = live.runs(TENANT, ID, LEASE);
+        live.stop_all();
+        let next = live.runs(TENANT, ID, NEXT_LEASE);
+        live.runs_no_more(ID, LEASE);
+        assert!(lost.is_cancelled());
+        assert!(live.runs(TENANT, ID, LEASE).is_cancelled());
+        assert!(!next.is_cancelled());
+        live.stop_all();
+        assert!(next.is_cancelled());
     }
 
     #[test]
     fn only_its_own_tenant_is_told_that_an_execution_runs_here() {
         let live = Live::default();
-        live.runs(TENANT, ID);
+        live.runs(TENANT, ID, LEASE);
         assert!(live.wait(TENANT, ID).1);
         assert!(!live.wait(TenantId(2), ID).1);
     }

@@ -13,6 +13,7 @@ use attune_domain::{Json, JsonObject, parameters};
 use bytes::Bytes;
 use serde_json::json;
 
+use crate::commit;
 use crate::shared::{Settings, Shared};
 
 /// Whether the parameters fit the action, with its defaults filled in.
@@ -37,7 +38,11 @@ pub(crate) async fn job(
         let problem = format!("action '{}' has no executable content", action.reference);
         return Err(outcome::of_setup_problem(&problem));
     };
-    let folder = shared.folders.folder(runnable.pack.tenant, digest).await;
+    let tenant = runnable.pack.tenant;
+    let folder = commit::for_sure(shared, || shared.folders.folder(tenant, digest)).await;
+    let folder = folder.unwrap_or_else(|error| {
+        Err(format!("the files of pack version {digest} cannot be read: {error}"))
+    });
     let pack_folder = folder.map_err(|problem| outcome::of_setup_problem(&problem))?;
     let text = Bytes::from(parameters::encode(action.run.parameter_format, &params));
     let (stdin, parameter_file) = match action.run.parameter_delivery {

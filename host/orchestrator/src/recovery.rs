@@ -36,6 +36,22 @@ pub(crate) async fn settle_orphans(shared: &Shared) -> StoreResult<()> {
 /// the same event could mean something else there.
 async fn settle(shared: &Shared, orphan: Execution) -> StoreResult<bool> {
     let event = settlement(shared, &orphan).await?;
+    make_step(shared, orphan, event).await
+}
+
+/// Settles an execution that is held here and that nobody here sees through: the database took
+/// its claim, or the request for it, and was lost before it could say so. It was not started, or
+/// an attempt at it has failed.
+pub(crate) async fn settle_unattended(shared: &Shared, held: Execution) -> StoreResult<bool> {
+    let begun = shared.live.forget_failed(held.id);
+    let event = match held.state.status {
+        ExecutionStatus::Scheduled | ExecutionStatus::Running if !begun => Event::Released,
+        _ => settlement(shared, &held).await?,
+    };
+    make_step(shared, held, event).await
+}
+
+async fn make_step(shared: &Shared, orphan: Execution, event: Event) -> StoreResult<bool> {
     let (scope, id) = (Scope::of_execution(&orphan), orphan.id);
     let transition = match transition::apply(&orphan.state, event, shared.clock.now()) {
         Ok(transition) => transition,

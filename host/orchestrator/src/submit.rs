@@ -125,6 +125,8 @@ fn go_on(
     violation: Option<Violation>,
 ) -> Execution {
     let created = Arc::new(execution);
+    // If the lease had ended it was queued, like one for which there is no place.
+    let place = place.filter(|_| created.state.status == ExecutionStatus::Running);
     if let Some(place) = place {
         shared.announce(&created, None, &STARTED_STEPS);
         attempt::spawn(shared, Execution::clone(&created), Some(runnable), place);

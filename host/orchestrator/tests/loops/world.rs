@@ -16,7 +16,7 @@ use attune_domain::limits::Limits;
 use attune_domain::notice::Notice;
 use attune_domain::pack::{NewPack, PackArchive, PackFolders, PackInstall};
 use attune_domain::runner::Job;
-use attune_domain::store::Store;
+use attune_domain::store::{Store, StoreResult};
 use attune_domain::{Json, JsonObject};
 use attune_orchestrator::{ExecutionRequest, Orchestrator, Parts, Settings, SubmitError};
 use attune_store::SqliteStore;
@@ -40,8 +40,12 @@ struct OneFolder;
 
 #[async_trait]
 impl PackFolders for OneFolder {
-    async fn folder(&self, _tenant: TenantId, digest: &str) -> Result<PathBuf, String> {
-        Ok(PathBuf::from("/packs").join(digest))
+    async fn folder(
+        &self,
+        _tenant: TenantId,
+        digest: &str,
+    ) -> StoreResult<Result<PathBuf, String>> {
+        Ok(Ok(PathBuf::from("/packs").join(digest)))
     }
 }
 

@@ -8,8 +8,11 @@ use crate::protocol::OUTPUT_WINDOW;
 
 /// A runner enforces the wall clock itself; one that has not by then is broken.
 const GRACE: Duration = Duration::from_secs(5);
-/// A timer that is later than this tells of a server that stood still.
-const STALL: Duration = Duration::from_secs(1);
+/// A timer that is later than this tells of a server that stood still, if only for the last moment
+/// of a long time.
+const LATE: Duration = Duration::from_millis(100);
+/// How long a server that stood still listens for what was said meanwhile.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// How long a runner may take for a run, and how much of what it says is taken after that.
 pub(super) struct Patience {
@@ -31,10 +34,10 @@ impl Patience {
     /// still, and what the runner said meanwhile has yet to arrive.
     pub(super) fn excuse_stall(&mut self, now: Instant) -> bool {
         let late = now.saturating_duration_since(self.until);
-        if late < STALL {
+        if late < LATE {
             return false;
         }
-        self.excuse(late + STALL);
+        self.excuse(late + CATCH_UP);
         true
     }
 
@@ -83,8 +86,8 @@ mod tests {
         let started_at = Instant::now();
         let mut patience = Patience::new(started_at, WALL);
         let until = patience.until;
-        assert!(!patience.excuse_stall(until + STALL / 2));
-        assert!(patience.excuse_stall(until + 60 * STALL));
-        assert!(patience.until > until + 60 * STALL);
+        assert!(!patience.excuse_stall(until + LATE / 2));
+        assert!(patience.excuse_stall(until + 2 * LATE));
+        assert!(patience.until > until + CATCH_UP);
     }
 }

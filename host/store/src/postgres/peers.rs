@@ -50,7 +50,7 @@ impl PeerStore for PostgresStore {
         let pool = self.listener.clone();
         let voice = self.voice.clone();
         let listener = connect(&pool, &voice).await.stored()?;
-        let ear = Ear { pool, listener, voice };
+        let ear = Ear { pool, listener: Some(listener), voice };
         let heard = stream::unfold(ear, |mut ear| async move {
             let heard = ear.next().await?;
             Some((heard, ear))
@@ -67,7 +67,8 @@ async fn connect(pool: &Pool, voice: &Voice) -> Result<PgListener, sqlx::Error> 
 
 struct Ear {
     pool: Pool,
-    listener: PgListener,
+    /// None while there is no connection: the pool has room for one, so a lost one has to go first.
+    listener: Option<PgListener>,
     voice: Voice,
 }
 
@@ -75,7 +76,8 @@ impl Ear {
     /// None once the store is closed.
     async fn next(&mut self) -> Option<Heard> {
         loop {
-            match self.listener.try_recv().await {
+            let Some(listener) = &mut self.listener else { return self.reconnect().await };
+            match listener.try_recv().await {
                 Ok(Some(notification)) => {
                     if let Some((origin, text)) = notification.payload().split_once(' ')
                         && origin != self.voice.origin
@@ -84,11 +86,14 @@ impl Ear {
                     }
                 }
                 // The connection was lost, and there is another already.
-                Ok(None) => return Some(Heard::Gap),
+                Ok(None) => {
+                    tracing::info!("other servers are heard again");
+                    return Some(Heard::Gap);
+                }
                 Err(sqlx::Error::PoolClosed) => return None,
                 Err(error) => {
                     tracing::warn!(%error, "other servers cannot be heard now");
-                    return self.reconnect().await;
+                    self.listener = None;
                 }
             }
         }
@@ -99,7 +104,7 @@ impl Ear {
             match connect(&self.pool, &self.voice).await {
                 Ok(listener) => {
                     tracing::info!("other servers are heard again");
-                    self.listener = listener;
+                    self.listener = Some(listener);
                     return Some(Heard::Gap);
                 }
                 Err(sqlx::Error::PoolClosed) => return None,

@@ -2,8 +2,9 @@
 //!
 //! The server groups the syncs of commits that come at once, so nothing is gathered here.
 
-use attune_domain::store::StoreResult;
+use attune_domain::store::{StoreError, StoreResult};
 use futures::future::BoxFuture;
+use tracing::Instrument;
 
 use super::engine::{Connection, Pool};
 use crate::error::Stored;
@@ -20,15 +21,25 @@ impl Writer {
     }
 
     /// Runs `work` and commits it. An error of `work` takes back what it changed.
+    ///
+    /// In a task of its own: a caller that goes away while BEGIN is on its way would leave the
+    /// connection to others in a transaction of which nobody knows, and what they write would
+    /// not be committed.
     pub(crate) async fn write<T, F>(&self, work: F) -> StoreResult<T>
     where
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
     {
-        let mut transaction = self.pool.begin().await.stored()?;
-        // An early return drops the transaction, which takes it back.
-        let result = work(&mut transaction).await?;
-        transaction.commit().await.stored()?;
-        Ok(result)
+        let pool = self.pool.clone();
+        let task = async move {
+            let mut transaction = pool.begin().await.stored()?;
+            // An early return drops the transaction, which takes it back.
+            let result = work(&mut transaction).await?;
+            transaction.commit().await.stored()?;
+            Ok(result)
+        };
+        let ended = tokio::spawn(task.in_current_span()).await;
+        ended.unwrap_or_else(|panic| Err(StoreError::Unavailable(Box::new(panic))))
     }
 
     /// Runs one statement, which is a commit of its own.
@@ -43,7 +54,8 @@ impl Writer {
     /// The same as [`write`](Self::write): only other engines know a cheaper way.
     pub(crate) async fn write_or_refuse<T, F>(&self, work: F) -> StoreResult<T>
     where
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
     {
         self.write(work).await
     }

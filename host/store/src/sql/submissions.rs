@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use attune_domain::clock::Timestamp;
-use attune_domain::execution::{Execution, Idempotency, NewExecution};
+use attune_domain::execution::{Execution, Idempotency, NewExecution, State};
 use attune_domain::id::{ExecutionId, TenantId};
 use attune_domain::store::{StoreResult, Submitted};
 use sqlx::query;
@@ -80,38 +80,52 @@ impl Submission {
         Ok(Submitted::New(execution))
     }
 
+    /// The new row: as asked for, or waiting in the queue if the lease has ended under which it
+    /// was to start.
     async fn insert(mut self, connection: &mut Connection) -> StoreResult<Execution> {
-        let execution = &self.execution;
-        let row = query(
+        let mut inserted = self.inserted(connection).await?;
+        if inserted.is_none() {
+            self.execution.state = State::requested(self.execution.created);
+            self.row.state = StateRow::of(&self.execution.state);
+            inserted = self.inserted(connection).await?;
+        }
+        let inserted = inserted.ok_or_else(|| corrupt("execution", 0, "it was not inserted"))?;
+        self.execution.id = inserted;
+        Ok(self.execution)
+    }
+
+    /// None if the lease has ended.
+    async fn inserted(&self, connection: &mut Connection) -> StoreResult<Option<ExecutionId>> {
+        let (execution, row) = (&self.execution, &self.row);
+        let insert = query(
             "INSERT INTO execution (tenant, action, action_ref, executor, status, version,
                  worker, lease, starts, started_at, created, updated, permission_set_refs, extra,
                  env_vars, config, redacted_config, result)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
+             WHERE CAST($8 AS BIGINT) IS NULL
+                 OR EXISTS (SELECT 1 FROM lease WHERE lease.id = $8 AND lease.ended IS NULL)
              RETURNING id",
         )
         .bind(execution.tenant.0)
         .bind(self.action)
         .bind(&execution.action_ref)
         .bind(execution.executor.map(|identity| identity.0))
-        .bind(self.row.state.status.as_str())
-        .bind(self.row.state.version)
-        .bind(self.row.state.worker)
-        .bind(self.row.state.lease)
-        .bind(self.row.state.starts)
-        .bind(self.row.state.started_at)
+        .bind(row.state.status.as_str())
+        .bind(row.state.version)
+        .bind(row.state.worker)
+        .bind(row.state.lease)
+        .bind(row.state.starts)
+        .bind(row.state.started_at)
         .bind(micros(execution.created))
-        .bind(self.row.state.updated)
-        .bind(self.row.permission_set_refs)
-        .bind(self.row.extra)
-        .bind(self.row.env_vars)
-        .bind(self.row.config)
-        .bind(self.row.redacted_config)
-        .bind(self.row.state.result)
-        .fetch_one(connection)
-        .await
-        .stored()?;
-        self.execution.id = ExecutionId(Fields::of(&row).table("execution")?);
-        Ok(self.execution)
+        .bind(row.state.updated)
+        .bind(row.permission_set_refs.as_deref())
+        .bind(row.extra.as_str())
+        .bind(row.env_vars.as_str())
+        .bind(row.config.as_deref())
+        .bind(row.redacted_config.as_deref())
+        .bind(row.state.result.as_deref());
+        let inserted = insert.fetch_optional(connection).await.stored()?;
+        inserted.map(|row| Fields::of(&row).table("execution").map(ExecutionId)).transpose()
     }
 }
 

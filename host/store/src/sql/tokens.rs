@@ -1,5 +1,7 @@
 //! Tokens that were issued and are in force; revoking one deletes its row.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use attune_domain::clock::Timestamp;
 use attune_domain::id::IdentityId;
@@ -11,6 +13,10 @@ use super::EngineStore;
 use super::engine::Connection;
 use super::rows::{Fields, micros};
 use crate::error::Stored;
+
+/// How long an expired token is remembered: a server whose clock is fast by less signs out nobody
+/// at the others.
+const EXPIRED_KEPT: Duration = Duration::from_hours(24);
 
 #[async_trait]
 impl TokenStore for EngineStore {
@@ -81,7 +87,7 @@ async fn revoke(connection: &mut Connection, id: &str, now: Timestamp) -> StoreR
 /// The table grows where tokens are issued, so that is where it is kept short.
 async fn forget_expired(connection: &mut Connection, now: Timestamp) -> StoreResult<()> {
     query("DELETE FROM token WHERE expires_at <= $1")
-        .bind(micros(now))
+        .bind(micros(now - EXPIRED_KEPT))
         .execute(connection)
         .await
         .stored()?;

@@ -10,7 +10,7 @@ use sqlx::query;
 
 use super::EngineStore;
 use super::claims::readable;
-use super::engine::{Connection, lock};
+use super::engine::{Connection, lock, skip_locked};
 use super::executions::execution_columns;
 use super::rows::{Fields, micros};
 use crate::error::Stored;
@@ -114,7 +114,9 @@ impl WorkerStore for EngineStore {
             " FROM execution JOIN lease ON lease.id = execution.lease
              WHERE lease.ended IS NOT NULL
                  AND execution.status IN ('scheduled', 'running', 'canceling')
-             ORDER BY execution.id LIMIT $1"
+             ORDER BY execution.id LIMIT $1",
+            // What somebody is about to change would keep whoever settles it waiting.
+            skip_locked!()
         );
         let rows = query(sql).bind(i64::from(limit)).fetch_all(&self.readers).await.stored()?;
         Ok(rows.iter().filter_map(readable).collect())

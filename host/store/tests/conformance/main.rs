@@ -47,7 +47,7 @@ mod on {
         tokens {
             a_token_is_in_force_until_it_expires, a_replaced_token_is_worth_nothing,
             a_new_password_revokes_all_tokens,
-            expired_tokens_are_forgotten_when_others_are_issued,
+            tokens_are_forgotten_a_day_after_they_expired,
         }
         packs {
             a_pack_reads_back, a_ref_is_taken_once, a_shared_ref_is_taken_for_all,

@@ -58,15 +58,20 @@ pub(crate) async fn a_new_password_revokes_all_tokens(database: &mut dyn Databas
     assert_eq!(read.password_hash.as_deref(), Some("new"));
 }
 
-pub(crate) async fn expired_tokens_are_forgotten_when_others_are_issued(
-    database: &mut dyn Database,
-) {
+pub(crate) async fn tokens_are_forgotten_a_day_after_they_expired(database: &mut dyn Database) {
+    let day = 24 * 60 * 60;
     let store = database.store();
     let ada = create(&*store, EMBEDDED, "ada").await.id;
     let long = IssuedToken { expires_at: at(1000), ..token("b", ada) };
     store.issue_tokens(vec![token("a", ada), long], None).await.unwrap();
-    let later = |id| IssuedToken { issued_at: at(100), expires_at: at(200), ..token(id, ada) };
-    store.issue_tokens(vec![later("c")], None).await.unwrap();
+    let sooner = IssuedToken { issued_at: at(day), expires_at: at(day + 1), ..token("c", ada) };
+    store.issue_tokens(vec![sooner], None).await.unwrap();
+    assert!(store.token_in_force("a", at(99)).await.unwrap().is_some());
+    let later = |id| {
+        let (issued_at, expires_at) = (at(day + 100), at(day + 200));
+        IssuedToken { issued_at, expires_at, ..token(id, ada) }
+    };
+    store.issue_tokens(vec![later("d")], None).await.unwrap();
     assert!(store.token_in_force("b", at(101)).await.unwrap().is_some());
     // An id is free again once its record is gone.
     store.issue_tokens(vec![later("a")], None).await.unwrap();
