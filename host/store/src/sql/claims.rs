@@ -8,7 +8,7 @@ use attune_domain::worker::Holder;
 use sqlx::query;
 
 use super::EngineStore;
-use super::engine::{Connection, Pool, Row, is_among, skip_locked};
+use super::engine::{Connection, Pool, Row, is_among, only_queue, skip_locked};
 use super::executions::{self, execution_columns};
 use super::rows::{Fields, micros};
 use crate::error::Stored;
@@ -48,18 +48,20 @@ pub(crate) async fn claim(
 /// Tenants with requested executions, in order. The index is skipped through, so that the cost
 /// depends on their number and not on how much waits.
 async fn waiting_tenants(readers: &Pool) -> StoreResult<Vec<i64>> {
-    let rows = query(
+    let rows = query(concat!(
         "WITH RECURSIVE waiting (tenant) AS (
-             SELECT (SELECT tenant FROM execution WHERE status = 'requested'
-                 ORDER BY tenant LIMIT 1)
+             SELECT (SELECT tenant FROM execution",
+        only_queue!(),
+        " WHERE status = 'requested' ORDER BY tenant LIMIT 1)
              UNION ALL
-             SELECT (SELECT execution.tenant FROM execution
-                 WHERE status = 'requested' AND execution.tenant > waiting.tenant
+             SELECT (SELECT execution.tenant FROM execution",
+        only_queue!(),
+        " WHERE status = 'requested' AND execution.tenant > waiting.tenant
                  ORDER BY execution.tenant LIMIT 1)
              FROM waiting WHERE waiting.tenant IS NOT NULL
          )
-         SELECT tenant FROM waiting WHERE tenant IS NOT NULL",
-    );
+         SELECT tenant FROM waiting WHERE tenant IS NOT NULL"
+    ));
     let rows = rows.fetch_all(readers).await.stored()?;
     rows.iter().map(|row| Fields::of(row).get()).collect()
 }
