@@ -14,6 +14,7 @@ use attune_domain::access::Scope;
 use attune_domain::clock::Clock;
 use attune_domain::runner::{Runner, Runtime};
 use attune_domain::store::Store;
+use attune_domain::worker::RuntimeSupport;
 use attune_orchestrator::Orchestrator;
 use attune_sandbox::{RuntimeImage, Sandbox};
 use bytes::Bytes;
@@ -206,6 +207,10 @@ fn orchestrator_settings(
         lease: Duration::from_secs(config.lease_seconds),
         watches: config.has(Role::Orchestrator),
         places: if config.has(Role::Runner) { places(config) } else { 0 },
+        runtimes: vec![RuntimeSupport {
+            name: "python".to_owned(),
+            versions: vec![embedded::PYTHON_VERSION.to_owned()],
+        }],
         limits: (&config.limits).into(),
         max_wall: Duration::from_millis(config.max_wall_ms),
         drain: Duration::from_secs(config.drain_seconds),

@@ -8,13 +8,13 @@ use std::time::Duration;
 use attune_domain::execution::ExecutionStatus;
 use attune_domain::id::LeaseId;
 use attune_domain::store::StoreResult;
-use attune_domain::worker::{self, Acquired, Holder, Load, Pulse, Renewed, Watcher};
+use attune_domain::worker::{self, Acquired, Holder, Pulse, Renewed, Watcher};
 
 use crate::StartError;
 use crate::shared::Shared;
 use crate::{history, peers, recovery};
 
-/// The pace where nobody watches but clients, who are shown the load.
+/// The pace where nobody watches but clients, who are shown when the last beat was.
 const ALONE: Duration = Duration::from_secs(10);
 
 /// Takes the lease of this server's worker. One that an earlier process left is waited out,
@@ -88,9 +88,8 @@ async fn keep_lease(shared: &Shared) -> StoreResult<()> {
     }
     let now = shared.clock.now();
     if let Some(holder) = shared.holder() {
-        let running = u32::try_from(shared.live.running()).unwrap_or(u32::MAX);
-        let load = Load { running, places: shared.settings.places };
-        match shared.store.renew_lease(holder.lease, load, now).await? {
+        let capacity = shared.settings.capacity();
+        match shared.store.renew_lease(holder.lease, capacity, now).await? {
             Renewed::Held { cordoned } => {
                 shared.set_cordoned(cordoned);
                 return Ok(());

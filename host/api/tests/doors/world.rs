@@ -65,6 +65,7 @@ impl World {
                 lease: Duration::from_secs(10),
                 watches: true,
                 places: 1,
+                runtimes: Vec::new(),
                 worker_name: "attune-test".into(),
                 limits: Limits::default(),
                 max_wall: Duration::from_hours(1),

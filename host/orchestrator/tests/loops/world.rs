@@ -88,6 +88,7 @@ impl World {
             lease: Duration::from_secs(10),
             watches: true,
             places: u32::try_from(places).unwrap(),
+            runtimes: Vec::new(),
             limits: Limits::default(),
             max_wall: Duration::from_hours(1),
             drain: Duration::from_secs(30),

@@ -1,7 +1,7 @@
-//! Claiming work: which worker runs what.
+//! The queue: what waits in it, and which worker claims what of it.
 
 use attune_domain::clock::Timestamp;
-use attune_domain::execution::Execution;
+use attune_domain::execution::{Execution, Waiting};
 use attune_domain::id::TenantId;
 use attune_domain::store::StoreResult;
 use attune_domain::worker::Holder;
@@ -12,6 +12,24 @@ use super::engine::{Connection, Pool, Row, is_among, only_queue, skip_locked};
 use super::executions::{self, execution_columns};
 use super::rows::{Fields, micros};
 use crate::error::Stored;
+
+/// What waits of each tenant. All of the index `execution_queue` is read, and of the table one row
+/// for each tenant: the oldest has the lowest id.
+pub(crate) async fn waiting(readers: &Pool) -> StoreResult<Vec<Waiting>> {
+    let rows = query(concat!(
+        "SELECT queue.tenant, queue.depth, execution.created
+         FROM (SELECT tenant, COUNT(*) AS depth, MIN(id) AS oldest FROM execution",
+        only_queue!(),
+        " WHERE status = 'requested' GROUP BY tenant) AS queue
+         JOIN execution ON execution.id = queue.oldest ORDER BY queue.tenant"
+    ));
+    let rows = rows.fetch_all(readers).await.stored()?;
+    rows.iter().map(|row| read_waiting(&mut Fields::of(row))).collect()
+}
+
+fn read_waiting(fields: &mut Fields<'_>) -> StoreResult<Waiting> {
+    Ok(Waiting { tenant: TenantId(fields.get()?), depth: fields.number()?, since: fields.time()? })
+}
 
 /// Takes requested executions for a worker: tenants take turns, of each the oldest go first.
 pub(crate) async fn claim(
