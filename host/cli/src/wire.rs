@@ -18,7 +18,6 @@ use attune_domain::worker::RuntimeSupport;
 use attune_orchestrator::Orchestrator;
 use attune_sandbox::{RuntimeImage, Sandbox};
 use bytes::Bytes;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::bootstrap::{self, Generated};
@@ -28,6 +27,8 @@ use crate::config::{Config, Confinement, Role, Switch};
 use crate::data_dir::DataDir;
 use crate::embedded;
 use crate::secret::Secret;
+use crate::serve::Listeners;
+use crate::telemetry::measurements::Measurements;
 
 /// What clients get to take answers that are ready, once all work has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -48,6 +49,7 @@ pub(crate) async fn start(
     config: &Config,
     jwt: Option<Secret>,
     address: SocketAddr,
+    measurements: Measurements,
 ) -> anyhow::Result<Server> {
     let data = DataDir::take(&config.data_dir)?;
     let jwt = jwt.map_or_else(|| data.jwt_secret(), Ok)?;
@@ -73,6 +75,7 @@ pub(crate) async fn start(
         orchestrator: orchestrator.clone(),
         catalog,
         clock,
+        exposition: measurements.exposition(orchestrator.clone(), sandbox.clone()),
         settings: api_settings(config, &jwt),
     };
     Ok(Server { parts, orchestrator, sandbox, store, _data: data })
@@ -109,13 +112,17 @@ impl Server {
     /// Serves the API until `stop` resolves, lets running work finish, and closes everything.
     pub(crate) async fn serve(
         self,
-        listener: TcpListener,
+        listeners: Listeners,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
+        // Not told to stop: it shows until the end what the server still does.
+        let metrics = listeners
+            .metrics
+            .map(|listener| tokio::spawn(attune_api::serve_metrics(listener, self.parts.clone())));
         let (stop_api, api_stopped) = oneshot::channel::<()>();
         // Cancelled by the sender's end just as well.
         let stopped = async move { drop(api_stopped.await) };
-        let mut api = tokio::spawn(attune_api::serve(listener, self.parts, stopped));
+        let mut api = tokio::spawn(attune_api::serve(listeners.api, self.parts, stopped));
         tokio::select! {
             ended = &mut api => ended?.context("the API failed")?,
             () = stop => {}
@@ -126,6 +133,9 @@ impl Server {
         // Every run has ended, so whoever waited for one has been answered.
         if tokio::time::timeout(LAST_ANSWERS, api).await.is_err() {
             tracing::warn!("some clients did not take their answers");
+        }
+        if let Some(metrics) = metrics {
+            metrics.abort();
         }
         self.store.close().await;
         tracing::info!("stopped");

@@ -12,7 +12,7 @@ use attune_domain::worker::{self, Acquired, Holder, Pulse, Renewed, Watcher};
 
 use crate::StartError;
 use crate::shared::Shared;
-use crate::{history, peers, recovery};
+use crate::{history, measure, peers, recovery};
 
 /// The pace where nobody watches but clients, who are shown when the last beat was.
 const ALONE: Duration = Duration::from_secs(10);
@@ -119,6 +119,7 @@ async fn keep_lease(shared: &Shared) -> StoreResult<()> {
 /// Others have settled what was held here, or will: what still runs is moot.
 fn lose(shared: &Shared, holder: Holder) {
     history::lease_lost(holder);
+    measure::lease_lost();
     tracing::warn!("the lease was not renewed in time, and others took over what ran here");
     shared.hold(None);
     shared.live.stop_all();
@@ -156,6 +157,7 @@ impl Watch {
             for pulse in expired {
                 if shared.store.revoke_lease(&pulse, shared.clock.now()).await? {
                     history::lease_revoked(pulse.holder);
+                    measure::lease_revoked();
                     let name = &pulse.name;
                     tracing::warn!(name, "a server gave no sign of life: its lease has ended");
                 }

@@ -78,6 +78,7 @@ impl World {
             orchestrator: orchestrator.await.unwrap(),
             catalog,
             clock,
+            exposition: Arc::new(|| Box::pin(async { "measured 1\n".to_owned() })),
             settings: ApiSettings::new(SecretBytes::new("a secret of the tests"), "1"),
         });
         World { store, router, _folder: folder }

@@ -6,6 +6,7 @@ mod cancelling;
 mod losing;
 mod output;
 mod queueing;
+mod readiness;
 mod recovering;
 mod running;
 mod scripted_runner;
