@@ -1,5 +1,5 @@
-//! Prepares what the binary carries: the core pack as an archive, and the digest
-//! of the Python runtime, so that no start has to hash 30 MB.
+//! Prepares what the binary carries: the core pack as an archive, and the digest and the version
+//! of the Python runtime, so that no start has to read 30 MB.
 
 use std::error::Error;
 use std::fs;
@@ -22,7 +22,25 @@ fn python_runtime(wasm: &Path) -> Result<(), Box<dyn Error>> {
     })?;
     println!("cargo::rustc-env=ATTUNE_PYTHON_WASM={}", wasm.canonicalize()?.display());
     println!("cargo::rustc-env=ATTUNE_PYTHON_DIGEST={}", hex::encode(Sha256::digest(&bytes)));
+    let version = python_version(&bytes).ok_or("the component holds no CPython")?;
+    println!("cargo::rustc-env=ATTUNE_PYTHON_VERSION={version}");
     Ok(())
+}
+
+/// The name of the library tells the first two numbers; the release is a text of its own that
+/// begins with them.
+fn python_version(wasm: &[u8]) -> Option<String> {
+    let minor = number_after(wasm, b"libpython")?.trim_end_matches('.');
+    let patch = number_after(wasm, format!("\0{minor}.").as_bytes())?;
+    Some(format!("{minor}.{patch}"))
+}
+
+/// The digits and points that follow on a text.
+fn number_after<'w>(wasm: &'w [u8], text: &[u8]) -> Option<&'w str> {
+    let found = wasm.windows(text.len()).position(|window| window == text)?;
+    let rest = &wasm[found + text.len()..];
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.')?;
+    str::from_utf8(&rest[..end]).ok()
 }
 
 /// Written without times and owners: the same files give the same archive.

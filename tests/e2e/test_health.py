@@ -38,6 +38,7 @@ ROUTES = """
 /health/detailed get
 /health/live get
 /health/ready get
+/metrics get
 """
 
 

@@ -1,6 +1,8 @@
 """Workers: shown to those who may read them, kept by those who may manage them."""
 
-from support.api import Api, error, page
+from support.api import Api, Json, error, page
+from support.runs import begun
+from support.wait import wait_until
 
 FIELDS = """
     id name worker_type worker_role host port status last_heartbeat heartbeat_age_seconds
@@ -28,6 +30,30 @@ def test_the_server_is_a_worker(admin: Api) -> None:
     assert alone.json()["name"] == worker["name"]
     execution = admin.run("core.noop")
     assert execution["worker"] == worker["id"]
+
+
+def test_the_load_is_what_it_holds(behaviour: Api) -> None:
+    def load() -> Json:
+        [worker], _ = page(behaviour.get("/api/v1/workers"))
+        held: Json = worker["load"]
+        return held
+
+    number = begun(behaviour)
+    now = load()
+    assert now["running"] >= 1
+    assert now["total_active"] == now["scheduled"] + now["running"] + now["canceling"]
+    assert now["requested"] == now["queue_depth"] == 0
+    [busy], _ = page(behaviour.get("/api/v1/workers", health_state="busy"))
+    assert busy["load"]["utilization_percent"] >= 1
+    behaviour.cancel(number)
+    behaviour.ended(number)
+    wait_until(lambda: load()["running"] == now["running"] - 1, what="the load to go")
+
+
+def test_the_runtimes_are_those_that_run(behaviour: Api) -> None:
+    [worker], _ = page(behaviour.get("/api/v1/workers"))
+    version = behaviour.result("behaviour.environment")["data"]["version"]
+    assert worker["supported_runtimes"] == [{"name": "python", "versions": [version]}]
 
 
 def test_filters(admin: Api) -> None:

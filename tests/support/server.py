@@ -21,6 +21,7 @@ JWT_SECRET = "jwt-secret-of-the-tests-4d1e77"
 HOST_CANARY = "canary-of-the-host-31b7"
 
 READY = re.compile(r"attune is ready on (http://\S+)")
+METRICS = re.compile(r"metrics for everybody on (http://\S+)/metrics")
 
 
 class Server:
@@ -81,6 +82,13 @@ class Server:
     def output(self) -> str:
         """What it has said on stdout since its last start."""
         return self._output.read_text()
+
+    @property
+    def metrics_url(self) -> str:
+        """Where `--metrics-listen` has it listen; without a slash at the end."""
+        found = METRICS.search(self.output)
+        assert found, self.output
+        return found[1]
 
     def ask_to_stop(self) -> None:
         """SIGTERM: the server drains."""

@@ -11,6 +11,7 @@ mod access;
 mod auth;
 mod envelope;
 mod input;
+mod measure;
 mod middleware;
 mod models;
 mod paging;
@@ -22,5 +23,6 @@ mod waiting;
 
 pub use auth::claims::fingerprint;
 pub use auth::passwords::{HashError, hash_password};
-pub use server::{router, serve};
-pub use state::{ApiParts, ApiSettings, SecretBytes};
+pub use measure::describe_metrics;
+pub use server::{router, serve, serve_metrics};
+pub use state::{ApiParts, ApiSettings, Exposition, SecretBytes};

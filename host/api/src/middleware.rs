@@ -1,10 +1,10 @@
-//! Around every request: its id, the span of its log lines, and panics.
+//! Around every request: its id, the span of its log lines, its time, and panics.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +12,7 @@ use futures::FutureExt;
 use tracing::{Instrument, Span, debug, error, field, info_span};
 use uuid::Uuid;
 
+use crate::measure;
 use crate::problem::Problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -20,10 +21,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// query string or a header: those may hold secrets.
 pub(crate) async fn around(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
-    let path = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let path = measure::route(request.extensions());
     let span = info_span!("request", %id, method = %request.method(), path,
         execution = field::Empty, identity = field::Empty);
-    let mut response = answered(request, next).instrument(span).await;
+    let mut response = answered(request, path, next).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -35,14 +36,16 @@ pub(crate) fn note_execution(id: attune_domain::id::ExecutionId) {
     Span::current().record("execution", id.0);
 }
 
-async fn answered(request: Request, next: Next) -> Response {
-    let started = Instant::now();
+async fn answered(request: Request, route: String, next: Next) -> Response {
+    let (started, method) = (Instant::now(), request.method().clone());
     let result = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let response = result.unwrap_or_else(|panic| {
         error!(panic = panic_text(panic.as_ref()), "a handler panicked");
         Problem::internal().into_response()
     });
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let took = started.elapsed();
+    measure::request(&method, route, response.status(), took);
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     debug!(status = response.status().as_u16(), micros, "answered");
     response
 }

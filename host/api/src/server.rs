@@ -42,6 +42,13 @@ pub async fn serve(
     axum::serve(listener, app).with_graceful_shutdown(stopped).await
 }
 
+/// Serves the metrics and the health routes to whoever reaches the listener, for as long as the
+/// caller polls this: while the server stops, too, which they tell.
+pub async fn serve_metrics(listener: TcpListener, parts: ApiParts) -> std::io::Result<()> {
+    let state = ApiState::new(parts, CancellationToken::new());
+    axum::serve(listener, enclose(routes::without_credentials(), state)).await
+}
+
 fn assemble(parts: ApiParts, stopping: CancellationToken) -> Router {
     let version = parts.settings.version.clone();
     let routes = if parts.settings.health_only {
@@ -50,11 +57,16 @@ fn assemble(parts: ApiParts, stopping: CancellationToken) -> Router {
         let (router, document) = routes::described(&version).split_for_parts();
         router.merge(routes::docs::router(&document))
     };
+    enclose(routes, ApiState::new(parts, stopping))
+}
+
+/// Puts around routes what all requests pass.
+fn enclose(routes: Router<ApiState>, state: ApiState) -> Router {
     routes
         .fallback(async || Problem::not_found("no such path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         // Bodies are limited where they are read, with answers in the envelope.
         .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn(middleware::around))
-        .with_state(ApiState::new(parts, stopping))
+        .with_state(state)
 }

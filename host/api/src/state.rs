@@ -9,6 +9,7 @@ use attune_catalog::Catalog;
 use attune_domain::clock::Clock;
 use attune_domain::store::Store;
 use attune_orchestrator::Orchestrator;
+use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +43,7 @@ impl fmt::Debug for SecretBytes {
 /// How the door behaves.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// Whether nothing is served but the health routes.
+    /// Whether nothing is served but the health routes and the metrics.
     pub health_only: bool,
     /// Signs session tokens (HS256).
     pub jwt_secret: SecretBytes,
@@ -79,12 +80,17 @@ impl ApiSettings {
     }
 }
 
+/// Gives what was measured up to now, in the text format of Prometheus.
+pub type Exposition = Arc<dyn Fn() -> BoxFuture<'static, String> + Send + Sync>;
+
 /// What the door is built from.
+#[derive(Clone)]
 pub struct ApiParts {
     pub store: Arc<dyn Store>,
     pub orchestrator: Orchestrator,
     pub catalog: Arc<Catalog>,
     pub clock: Arc<dyn Clock>,
+    pub exposition: Exposition,
     pub settings: ApiSettings,
 }
 
@@ -97,6 +103,7 @@ pub(crate) struct Shared {
     pub(crate) orchestrator: Orchestrator,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) exposition: Exposition,
     pub(crate) settings: ApiSettings,
     pub(crate) tokens: TokenKeys,
     pub(crate) principals: PrincipalCache,
@@ -117,6 +124,7 @@ impl ApiState {
             orchestrator: parts.orchestrator,
             catalog: parts.catalog,
             clock: parts.clock,
+            exposition: parts.exposition,
             settings: parts.settings,
             stopping,
         }))

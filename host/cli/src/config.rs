@@ -32,6 +32,11 @@ pub(crate) struct Config {
     #[arg(long, env = "ATTUNE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
     pub listen: SocketAddr,
 
+    /// Address and port on which anybody may read the metrics and the health, for a private network;
+    /// without this both are on the API's port, where the metrics need a token
+    #[arg(long, env = "ATTUNE_METRICS_LISTEN", value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// Folder of everything the server keeps: database, packs, compiled code, scratch
     #[arg(long, env = "ATTUNE_DATA_DIR", default_value = "./data", value_name = "DIR")]
     pub data_dir: PathBuf,
@@ -129,7 +134,7 @@ pub(crate) struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
-    /// Serves the API. A server without it answers the health routes only.
+    /// Serves the API. A server without it answers the health routes and `/metrics` only.
     Api,
     /// Sees to what lost servers left.
     Orchestrator,

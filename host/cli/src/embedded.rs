@@ -7,5 +7,8 @@ pub(crate) static PYTHON_WASM: &[u8] = include_bytes!(env!("ATTUNE_PYTHON_WASM")
 /// SHA-256 of [`PYTHON_WASM`], in hex.
 pub(crate) const PYTHON_DIGEST: &str = env!("ATTUNE_PYTHON_DIGEST");
 
+/// The version of Python in it.
+pub(crate) const PYTHON_VERSION: &str = env!("ATTUNE_PYTHON_VERSION");
+
 /// `packs/core`, as a gzip tar.
 pub(crate) static CORE_PACK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/core.tar.gz"));

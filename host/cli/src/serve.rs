@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::bootstrap::Generated;
@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::config::environment::{self, Bootstrap};
 use crate::failure::{Exit, Failure};
 use crate::secret::Secret;
+use crate::telemetry::measurements::Measurements;
 use crate::{telemetry, wire};
 
 /// Connections that wait to be accepted.
@@ -27,42 +28,72 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
     telemetry::start(config)?;
     // The port is taken before the slow steps, and listened on after them: one that is
     // in use is told at once, and no client hangs on a server that is not there yet.
-    let socket = take_port(config.listen)?;
+    let ports = Ports::take(config)?;
+    let measurements = Measurements::start()?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the server's threads cannot be started")?;
-    Ok(runtime.block_on(serve(config, admin, jwt, socket))?)
+    Ok(runtime.block_on(serve(config, admin, jwt, ports, measurements))?)
 }
 
 async fn serve(
     config: &Config,
     admin: Bootstrap,
     jwt: Option<Secret>,
-    socket: TcpSocket,
+    ports: Ports,
+    measurements: Measurements,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    tokio::spawn(measurements.clone().keep_sorted());
     let server = tokio::select! {
-        built = wire::start(config, jwt, socket.local_addr()?) => built?,
+        built = wire::start(config, jwt, ports.api.local_addr()?, measurements) => built?,
         () = signals.next() => return Ok(()),
     };
     // After the slow steps: a machine that cannot run the server gets no administrator.
     server.ensure_admin(admin, announce_admin).await?;
-    let listener = socket.listen(BACKLOG).context("the port cannot be listened on")?;
-    announce(listener.local_addr()?)?;
+    let listeners = ports.listen()?;
+    announce(&listeners)?;
     server
-        .serve(listener, async move {
+        .serve(listeners, async move {
             signals.next().await;
             tokio::spawn(exit_on_second_signal(signals));
         })
         .await
 }
 
-fn take_port(address: SocketAddr) -> Result<TcpSocket, Failure> {
+/// Ports that are taken, and not listened on yet.
+struct Ports {
+    api: TcpSocket,
+    metrics: Option<TcpSocket>,
+}
+
+impl Ports {
+    fn take(config: &Config) -> Result<Ports, Failure> {
+        let api = take_port(config.listen, "--listen")?;
+        let metrics = config.metrics_listen.map(|address| take_port(address, "--metrics-listen"));
+        Ok(Ports { api, metrics: metrics.transpose()? })
+    }
+
+    fn listen(self) -> anyhow::Result<Listeners> {
+        let listen =
+            |socket: TcpSocket| socket.listen(BACKLOG).context("the port cannot be listened on");
+        Ok(Listeners { api: listen(self.api)?, metrics: self.metrics.map(listen).transpose()? })
+    }
+}
+
+/// Where clients are heard.
+pub(crate) struct Listeners {
+    pub(crate) api: TcpListener,
+    /// Of metrics and health alone.
+    pub(crate) metrics: Option<TcpListener>,
+}
+
+fn take_port(address: SocketAddr, flag: &str) -> Result<TcpSocket, Failure> {
     bind(address).map_err(|error| {
         Failure::new(Exit::Failed, format_args!("cannot listen on {address}: {error}"))
-            .remedy("free the port, or choose another with --listen 127.0.0.1:PORT")
+            .remedy(format_args!("free the port, or choose another with {flag} 127.0.0.1:PORT"))
     })
 }
 
@@ -83,10 +114,13 @@ fn announce_admin(generated: &Generated) -> io::Result<()> {
     stdout.flush()
 }
 
-/// The line on stdout that people and scripts wait for.
-fn announce(address: SocketAddr) -> io::Result<()> {
+/// The last line on stdout is what people and scripts wait for.
+fn announce(listeners: &Listeners) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "attune is ready on http://{address}")?;
+    if let Some(metrics) = &listeners.metrics {
+        writeln!(stdout, "metrics for everybody on http://{}/metrics", metrics.local_addr()?)?;
+    }
+    writeln!(stdout, "attune is ready on http://{}", listeners.api.local_addr()?)?;
     stdout.flush()
 }
 

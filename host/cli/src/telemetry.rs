@@ -1,4 +1,7 @@
-//! The log: to stderr, pretty for people, JSON for collectors.
+//! The log: to stderr, pretty for people, JSON for collectors. Numbers are in [`measurements`].
+
+pub(crate) mod measurements;
+mod process;
 
 use std::io::IsTerminal;
 

@@ -14,10 +14,10 @@ use attune_domain::access::Scope;
 use attune_domain::clock::Clock;
 use attune_domain::runner::{Runner, Runtime};
 use attune_domain::store::Store;
+use attune_domain::worker::RuntimeSupport;
 use attune_orchestrator::Orchestrator;
 use attune_sandbox::{RuntimeImage, Sandbox};
 use bytes::Bytes;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::bootstrap::{self, Generated};
@@ -27,6 +27,8 @@ use crate::config::{Config, Confinement, Role, Switch};
 use crate::data_dir::DataDir;
 use crate::embedded;
 use crate::secret::Secret;
+use crate::serve::Listeners;
+use crate::telemetry::measurements::Measurements;
 
 /// What clients get to take answers that are ready, once all work has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -47,6 +49,7 @@ pub(crate) async fn start(
     config: &Config,
     jwt: Option<Secret>,
     address: SocketAddr,
+    measurements: Measurements,
 ) -> anyhow::Result<Server> {
     let data = DataDir::take(&config.data_dir)?;
     let jwt = jwt.map_or_else(|| data.jwt_secret(), Ok)?;
@@ -72,6 +75,7 @@ pub(crate) async fn start(
         orchestrator: orchestrator.clone(),
         catalog,
         clock,
+        exposition: measurements.exposition(orchestrator.clone(), sandbox.clone()),
         settings: api_settings(config, &jwt),
     };
     Ok(Server { parts, orchestrator, sandbox, store, _data: data })
@@ -108,13 +112,17 @@ impl Server {
     /// Serves the API until `stop` resolves, lets running work finish, and closes everything.
     pub(crate) async fn serve(
         self,
-        listener: TcpListener,
+        listeners: Listeners,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
+        // Not told to stop: it shows until the end what the server still does.
+        let metrics = listeners
+            .metrics
+            .map(|listener| tokio::spawn(attune_api::serve_metrics(listener, self.parts.clone())));
         let (stop_api, api_stopped) = oneshot::channel::<()>();
         // Cancelled by the sender's end just as well.
         let stopped = async move { drop(api_stopped.await) };
-        let mut api = tokio::spawn(attune_api::serve(listener, self.parts, stopped));
+        let mut api = tokio::spawn(attune_api::serve(listeners.api, self.parts, stopped));
         tokio::select! {
             ended = &mut api => ended?.context("the API failed")?,
             () = stop => {}
@@ -125,6 +133,9 @@ impl Server {
         // Every run has ended, so whoever waited for one has been answered.
         if tokio::time::timeout(LAST_ANSWERS, api).await.is_err() {
             tracing::warn!("some clients did not take their answers");
+        }
+        if let Some(metrics) = metrics {
+            metrics.abort();
         }
         self.store.close().await;
         tracing::info!("stopped");
@@ -207,6 +218,10 @@ fn orchestrator_settings(
         lease: Duration::from_secs(config.lease_seconds),
         watches: config.has(Role::Orchestrator),
         places: if config.has(Role::Runner) { places(config) } else { 0 },
+        runtimes: vec![RuntimeSupport {
+            name: "python".to_owned(),
+            versions: vec![embedded::PYTHON_VERSION.to_owned()],
+        }],
         limits: (&config.limits).into(),
         max_wall: Duration::from_millis(config.max_wall_ms),
         drain: Duration::from_secs(config.drain_seconds),

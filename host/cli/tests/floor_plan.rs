@@ -13,17 +13,19 @@ const FLOORS: [&[&str]; 4] =
     [&["domain"], &["store", "sandbox", "orchestrator", "catalog"], &["api"], &["cli"]];
 
 /// Dependencies, by prefix of their names, that only one room may have.
-const ONE_ROOM_ONLY: [(&str, &str); 6] = [
+const ONE_ROOM_ONLY: [(&str, &str); 7] = [
     ("sqlx", "store"),
     ("wasmtime", "sandbox"),
     ("axum", "api"),
     ("utoipa", "api"),
     ("clap", "cli"),
     ("figment", "cli"),
+    // `metrics` itself is a facade, as `tracing` is.
+    ("metrics-", "cli"),
 ];
 
 /// What the nouns and pure rules must do without.
-const NOT_IN_DOMAIN: [&str; 4] = ["tokio", "reqwest", "tracing-subscriber", "hyper"];
+const NOT_IN_DOMAIN: [&str; 5] = ["tokio", "reqwest", "tracing-subscriber", "hyper", "metrics"];
 
 /// What ends up in the product.
 const PRODUCT: [&str; 2] = ["dependencies", "build-dependencies"];

@@ -121,6 +121,17 @@ pub enum LimitHit {
     Output,
 }
 
+impl LimitHit {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LimitHit::Deadline => "deadline",
+            LimitHit::Fuel => "fuel",
+            LimitHit::Memory => "memory",
+            LimitHit::Output => "output",
+        }
+    }
+}
+
 /// Whether a lost run may have begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
@@ -157,6 +168,11 @@ pub trait Runner: Send + Sync {
 
     /// Waits for a place.
     async fn reserve(&self) -> Place;
+
+    /// Whether it lacks what runs need and cannot get it at present.
+    fn is_failing(&self) -> bool {
+        false
+    }
 
     /// Runs one job to its end. Always answers: a runner that dies is an end too.
     async fn run(

@@ -13,14 +13,14 @@ use crate::access::{Grant, PermissionSet, Scope, Tenant};
 use crate::action::{Action, ActionChange, NewAction, RunnableAction};
 use crate::clock::Timestamp;
 use crate::execution::{
-    Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State,
+    Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State, Waiting,
 };
 use crate::id::{ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
 use crate::identity::{Identity, IssuedToken, NewIdentity};
 use crate::pack::{NewPack, Pack, PackChange, PackInstall};
 use crate::page::{Listing, Page};
 use crate::runner::Stream;
-use crate::worker::{Acquired, Cordon, Holder, Load, Pulse, Renewed, Worker};
+use crate::worker::{Acquired, Capacity, Cordon, Holder, Pulse, Renewed, Worker};
 
 /// Why a store call failed. What was not found is `None`, not an error.
 #[derive(Debug, thiserror::Error)]
@@ -262,6 +262,9 @@ pub trait ExecutionStore: Send + Sync {
 
     async fn execution_stats(&self, scope: Scope) -> StoreResult<ExecutionStats>;
 
+    /// What waits of each tenant that has requested executions; by tenant.
+    async fn waiting(&self) -> StoreResult<Vec<Waiting>>;
+
     /// Claims up to `limit` requested executions; they are `scheduled` for `holder` when this
     /// returns. None when its lease has ended.
     ///
@@ -315,9 +318,13 @@ pub trait WorkerStore: Send + Sync {
     /// `home` is as in [`Pulse`].
     async fn acquire_lease(&self, name: &str, home: &str, now: Timestamp) -> StoreResult<Acquired>;
 
-    /// A beat: the lease is renewed, and the worker's load noted.
-    async fn renew_lease(&self, lease: LeaseId, load: Load, now: Timestamp)
-    -> StoreResult<Renewed>;
+    /// A beat: the lease is renewed, and noted what the worker can do.
+    async fn renew_lease(
+        &self,
+        lease: LeaseId,
+        capacity: Capacity,
+        now: Timestamp,
+    ) -> StoreResult<Renewed>;
 
     /// Ends a lease of one's own.
     async fn end_lease(&self, lease: LeaseId, now: Timestamp) -> StoreResult<()>;

@@ -44,10 +44,9 @@ pub struct Worker {
     pub seen: Timestamp,
     /// Set while it is to take no new work.
     pub cordon: Option<Cordon>,
-    /// Runs it had at its last beat.
-    pub running: u32,
-    /// Runs it may have at once.
-    pub places: u32,
+    /// What it holds now.
+    pub held: Held,
+    pub capacity: Capacity,
     pub created: Timestamp,
     pub updated: Timestamp,
 }
@@ -91,7 +90,7 @@ impl Worker {
         match () {
             () if self.cordon.is_some() => Health::Cordoned,
             () if !self.active || self.is_stale(now) => Health::Offline,
-            () if self.running > 0 => Health::Busy,
+            () if self.held.total() > 0 => Health::Busy,
             () => Health::Active,
         }
     }
@@ -105,11 +104,33 @@ pub struct Cordon {
     pub at: Timestamp,
 }
 
-/// What a worker has to do, told with each beat.
+/// How many executions a worker holds, by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Load {
+pub struct Held {
+    pub scheduled: u32,
     pub running: u32,
+    pub canceling: u32,
+}
+
+impl Held {
+    pub fn total(&self) -> u32 {
+        self.scheduled + self.running + self.canceling
+    }
+}
+
+/// What a worker can do, told with each beat.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capacity {
+    /// Runs it may have at once.
     pub places: u32,
+    pub runtimes: Vec<RuntimeSupport>,
+}
+
+/// A language that a worker runs, and in which versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeSupport {
+    pub name: String,
+    pub versions: Vec<String>,
 }
 
 /// A lease that has not ended, with its last beat.
@@ -191,12 +212,13 @@ mod tests {
             active: true,
             seen: at(100),
             cordon: None,
-            running: 0,
-            places: 8,
+            held: Held::default(),
+            capacity: Capacity::default(),
             created: at(0),
             updated: at(0),
         };
-        let busy = Worker { running: 1, ..idle.clone() };
+        let held = Held { canceling: 1, ..Held::default() };
+        let busy = Worker { held, ..idle.clone() };
         let gone = Worker { active: false, ..busy.clone() };
         let cordon = Some(Cordon { reason: None, by: None, at: at(0) });
         let cordoned = Worker { cordon, ..gone.clone() };

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use attune_domain::access::Scope;
 use attune_domain::action::{OnLost, RunnableAction};
@@ -14,10 +15,9 @@ use futures::FutureExt;
 use tracing::Instrument;
 
 use crate::commit::{self, StepError};
-use crate::history;
 use crate::output_log::OutputLog;
-use crate::prepare;
 use crate::shared::Shared;
+use crate::{history, measure, prepare};
 
 /// Sees an execution through that is scheduled or running for this worker. `runnable`
 /// is read from the store when it is not at hand.
@@ -159,11 +159,14 @@ async fn run(
     let stop = Box::pin(async move { stop.cancelled().await });
     let mut sink = output.sink();
     history::handed_over(execution);
+    let began = Instant::now();
     let run = shared.runner.run(place, job, &mut sink, stop);
-    tokio::select! {
+    let report = tokio::select! {
         report = run => report,
         never = output.flush_as_it_comes() => match never {},
-    }
+    };
+    measure::run(&report.end, began.elapsed());
+    report
 }
 
 /// What the end of a run means for the execution.

@@ -1,15 +1,15 @@
 //! The queue's loop: a free place takes the oldest requested execution.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use attune_domain::execution::ExecutionStatus;
 use attune_domain::id::TenantId;
 use attune_domain::runner::Place;
 use attune_domain::store::StoreResult;
 
-use crate::attempt;
 use crate::shared::Shared;
+use crate::{attempt, measure};
 
 /// Most executions taken from the queue in one commit.
 const BATCH: usize = 16;
@@ -72,7 +72,9 @@ async fn claim_and_start(
     }
     let Some(holder) = shared.may_claim() else { return Ok(None) };
     let wanted = u32::try_from(places.len()).unwrap_or(u32::MAX);
-    let claimed = shared.store.claim(holder, wanted, served, shared.clock.now()).await?;
+    let (began, now) = (Instant::now(), shared.clock.now());
+    let claimed = shared.store.claim(holder, wanted, served, now).await?;
+    measure::claim(&claimed, began.elapsed(), now);
     let last = claimed.last().map(|execution| execution.tenant);
     if claimed.len() == places.len() {
         shared.wake_queue();

@@ -8,14 +8,14 @@ use std::time::Duration;
 use attune_domain::execution::{Execution, ExecutionStatus};
 use attune_domain::id::{ExecutionId, LeaseId};
 use attune_domain::store::StoreResult;
-use attune_domain::worker::{self, Acquired, Holder, Load, PATIENCE, Pulse, Renewed, Watcher};
+use attune_domain::worker::{self, Acquired, Holder, PATIENCE, Pulse, Renewed, Watcher};
 use tokio::task::JoinHandle;
 
 use crate::StartError;
 use crate::shared::Shared;
-use crate::{history, peers, recovery};
+use crate::{history, measure, peers, recovery};
 
-/// The pace where nobody watches but clients, who are shown the load.
+/// The pace where nobody watches but clients, who are shown when the last beat was.
 const ALONE: Duration = Duration::from_secs(10);
 
 /// Takes the lease of this server's worker. One that an earlier process left is waited out,
@@ -93,9 +93,8 @@ async fn keep_lease(shared: &Shared) -> StoreResult<()> {
     }
     let now = shared.clock.now();
     if let Some(holder) = shared.holder() {
-        let running = u32::try_from(shared.live.running()).unwrap_or(u32::MAX);
-        let load = Load { running, places: shared.settings.places };
-        match shared.store.renew_lease(holder.lease, load, now).await? {
+        let capacity = shared.settings.capacity();
+        match shared.store.renew_lease(holder.lease, capacity, now).await? {
             Renewed::Held { cordoned } => {
                 shared.set_cordoned(cordoned);
                 return Ok(());
@@ -125,6 +124,7 @@ async fn keep_lease(shared: &Shared) -> StoreResult<()> {
 /// Others have settled what was held here, or will: what still runs is moot.
 fn lose(shared: &Shared, holder: Holder) {
     history::lease_lost(holder);
+    measure::lease_lost();
     tracing::warn!("the lease was not renewed in time, and others took over what ran here");
     shared.hold(None);
     shared.live.stop_all();
@@ -184,6 +184,7 @@ impl Watch {
             for pulse in expired {
                 if shared.store.revoke_lease(&pulse, shared.clock.now()).await? {
                     history::lease_revoked(pulse.holder);
+                    measure::lease_revoked();
                     let name = &pulse.name;
                     tracing::warn!(name, "a server gave no sign of life: its lease has ended");
                 }

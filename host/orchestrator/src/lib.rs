@@ -13,10 +13,12 @@ mod dispatch;
 mod heart;
 mod history;
 mod live;
+mod measure;
 mod no_runner;
 mod output_log;
 mod peers;
 mod prepare;
+mod readiness;
 mod recovery;
 mod shared;
 mod submit;
@@ -34,6 +36,8 @@ use attune_domain::store::{Store, StoreError, StoreResult};
 use tokio::sync::broadcast;
 
 pub use cancel::CancelError;
+pub use measure::describe_metrics;
+pub use readiness::Hindrance;
 pub use shared::Settings;
 pub use submit::{ExecutionRequest, SubmitError};
 

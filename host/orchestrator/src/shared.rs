@@ -13,7 +13,7 @@ use attune_domain::pack::PackFolders;
 use attune_domain::peer::Message;
 use attune_domain::runner::Runner;
 use attune_domain::store::Store;
-use attune_domain::worker::Holder;
+use attune_domain::worker::{Capacity, Holder, RuntimeSupport};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub watches: bool,
     /// Runs that this server may have at once; 0 where it has no runner.
     pub places: u32,
+    /// What it can run.
+    pub runtimes: Vec<RuntimeSupport>,
     /// Limits of a run whose action declares none.
     pub limits: Limits,
     /// The longest wall clock an action may declare.
@@ -62,6 +64,11 @@ impl Settings {
     /// Whether this server runs executions.
     pub(crate) fn runs(&self) -> bool {
         self.places > 0
+    }
+
+    /// What others are told of it.
+    pub(crate) fn capacity(&self) -> Capacity {
+        Capacity { places: self.places, runtimes: self.runtimes.clone() }
     }
 }
 

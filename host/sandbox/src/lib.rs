@@ -38,6 +38,7 @@ use tokio::sync::Semaphore;
 
 pub use confine::{ConfinementReport, Feature, probe_confinement};
 pub use runner::runner_main;
+pub use server::measure::describe_metrics;
 pub use settings::{Confinement, RuntimeImage, Settings};
 
 use server::pool::Pool;
@@ -82,6 +83,11 @@ impl Sandbox {
         Ok(Arc::new(Sandbox { pool, places: Arc::new(Semaphore::new(places)) }))
     }
 
+    /// Brings up to date what is not counted as it happens, but looked at.
+    pub fn update_gauges(&self) {
+        self.pool.update_gauges();
+    }
+
     /// Ends all runners. Runs that are still going, and new ones, end as lost.
     pub async fn shutdown(&self) {
         self.places.close();
@@ -106,6 +112,10 @@ impl Runner for Sandbox {
             // Shut down: there is no place and never will be.
             Err(_) => std::future::pending().await,
         }
+    }
+
+    fn is_failing(&self) -> bool {
+        self.pool.is_failing()
     }
 
     async fn run(

@@ -3,7 +3,7 @@
 use attune_domain::store::{StoreError, StoreResult};
 use sqlx::error::ErrorKind;
 
-use crate::{postgres, sqlite};
+use crate::{measure, postgres, sqlite};
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,10 @@ impl<T> Stored<T> for Result<T, sqlx::Error> {
 
 fn store_error(error: sqlx::Error) -> StoreError {
     match &error {
-        sqlx::Error::Database(database) if is_full(database.as_ref()) => StoreError::Full,
+        sqlx::Error::Database(database) if is_full(database.as_ref()) => {
+            measure::full();
+            StoreError::Full
+        }
         // The row that this one belongs to was deleted after the caller had read it.
         sqlx::Error::Database(database) if database.kind() == ErrorKind::ForeignKeyViolation => {
             StoreError::Conflict
@@ -55,7 +58,10 @@ fn store_error(error: sqlx::Error) -> StoreError {
         {
             StoreError::NulInText
         }
-        _ => StoreError::Unavailable(Box::new(error)),
+        _ => {
+            measure::unavailable();
+            StoreError::Unavailable(Box::new(error))
+        }
     }
 }
 

@@ -10,10 +10,12 @@
 
 mod error;
 mod location;
+mod measure;
 mod postgres;
 mod sqlite;
 
 pub use error::OpenError;
 pub use location::{Location, Schema};
+pub use measure::describe_metrics;
 pub use postgres::PostgresStore;
 pub use sqlite::{BackupError, SqliteStore, backup, restore};

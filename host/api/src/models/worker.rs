@@ -1,7 +1,7 @@
 //! Workers (contract, operations section 3).
 
 use attune_domain::clock::Timestamp;
-use attune_domain::worker::{Health, Worker};
+use attune_domain::worker::{Health, RuntimeSupport, Worker};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -46,11 +46,17 @@ pub(crate) struct WorkerSummary {
 
 #[derive(Serialize, ToSchema)]
 struct WorkerRuntimeSupport {
-    name: &'static str,
-    versions: Vec<&'static str>,
+    name: String,
+    versions: Vec<String>,
 }
 
-/// What a worker had to do at its last heartbeat.
+impl From<RuntimeSupport> for WorkerRuntimeSupport {
+    fn from(support: RuntimeSupport) -> WorkerRuntimeSupport {
+        WorkerRuntimeSupport { name: support.name, versions: support.versions }
+    }
+}
+
+/// What a worker has to do. What is requested waits in a queue that all workers share.
 #[derive(Serialize, ToSchema)]
 struct WorkerLoadSnapshot {
     requested: u32,
@@ -69,7 +75,7 @@ struct WorkerLoadSnapshot {
 }
 
 impl WorkerSummary {
-    pub(crate) fn new(worker: Worker, now: Timestamp) -> WorkerSummary {
+    pub(crate) fn new(worker: Worker, queue_depth: u32, now: Timestamp) -> WorkerSummary {
         WorkerSummary {
             id: worker.id.0,
             worker_type: "local",
@@ -84,8 +90,8 @@ impl WorkerSummary {
             cordoned_by: worker.cordon.as_ref().and_then(|cordon| cordon.by).map(|by| by.0),
             cordoned_at: worker.cordon.as_ref().map(|cordon| cordon.at),
             health_state: worker.health(now),
-            supported_runtimes: vec![WorkerRuntimeSupport { name: "python", versions: vec![] }],
-            load: WorkerLoadSnapshot::new(&worker),
+            load: WorkerLoadSnapshot::new(&worker, queue_depth),
+            supported_runtimes: worker.capacity.runtimes.into_iter().map(Into::into).collect(),
             created: worker.created,
             updated: worker.updated,
             cordon_reason: worker.cordon.and_then(|cordon| cordon.reason),
@@ -100,18 +106,18 @@ pub(crate) fn status(worker: &Worker) -> &'static str {
 }
 
 impl WorkerLoadSnapshot {
-    fn new(worker: &Worker) -> WorkerLoadSnapshot {
-        let percent = (worker.running * 100).checked_div(worker.places);
+    fn new(worker: &Worker, queue_depth: u32) -> WorkerLoadSnapshot {
+        let (held, places) = (worker.held, worker.capacity.places);
         WorkerLoadSnapshot {
-            requested: 0,
+            requested: queue_depth,
             scheduling: 0,
-            scheduled: 0,
-            running: worker.running,
-            canceling: 0,
-            total_active: worker.running,
-            max_concurrent_executions: Some(worker.places),
-            utilization_percent: percent,
-            queue_depth: None,
+            scheduled: held.scheduled,
+            running: held.running,
+            canceling: held.canceling,
+            total_active: held.total(),
+            max_concurrent_executions: Some(places),
+            utilization_percent: (held.total() * 100).checked_div(places),
+            queue_depth: Some(queue_depth),
             sensor_processes_running: None,
             sensor_processes_monitored: None,
             active_rules: None,

@@ -1,5 +1,7 @@
 //! Whether the server lives and can work. No authentication, no envelope.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,6 +13,10 @@ use utoipa_axum::routes;
 
 use crate::problem::chain;
 use crate::state::ApiState;
+
+/// A database that takes longer to answer answers no requests either, and probes do not wait for
+/// long.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
@@ -51,11 +57,20 @@ async fn detailed(State(state): State<ApiState>) -> (StatusCode, Json<DetailedHe
     (code, Json(DetailedHealth { status, database, version }))
 }
 
-/// Whether requests can be served
+/// Whether the server can do its work: serve requests and, with the role `runner`, run
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
-    responses((status = 200, description = "ready"), (status = 503, description = "not ready")))]
-async fn ready(State(state): State<ApiState>) -> StatusCode {
-    if database_answers(&state).await { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    responses((status = 200, description = "ready"),
+        (status = 503, description = "not ready, and why: a line for each reason", body = String)))]
+async fn ready(State(state): State<ApiState>) -> Result<StatusCode, (StatusCode, String)> {
+    let hindrances = state.orchestrator.hindrances();
+    let mut reasons: Vec<_> = hindrances.iter().map(ToString::to_string).collect();
+    if !database_answers(&state).await {
+        reasons.push("the database does not answer".to_owned());
+    }
+    match reasons.as_slice() {
+        [] => Ok(StatusCode::OK),
+        _ => Err((StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n")),
+    }
 }
 
 /// Whether the process answers
@@ -66,11 +81,12 @@ async fn live() -> StatusCode {
 }
 
 async fn database_answers(state: &ApiState) -> bool {
-    match state.store.ping().await {
-        Ok(()) => true,
-        Err(error) => {
-            warn!(cause = chain(&error), "the database does not answer");
-            false
-        }
+    let answered = tokio::select! {
+        answered = state.store.ping() => answered.map_err(|error| chain(&error)),
+        () = state.clock.sleep(PATIENCE) => Err(format!("nothing within {PATIENCE:?}")),
+    };
+    if let Err(cause) = &answered {
+        warn!(cause, "the database does not answer");
     }
+    answered.is_ok()
 }

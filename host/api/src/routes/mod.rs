@@ -9,6 +9,7 @@ pub(crate) mod docs;
 mod executions;
 mod health;
 mod logs;
+mod metrics;
 mod packs;
 mod stream;
 mod streaming;
@@ -54,14 +55,20 @@ pub(crate) fn described(version: &str) -> OpenApiRouter<ApiState> {
         .merge(workers::routes());
     OpenApiRouter::with_openapi(document(version))
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(auth::routes())
         .merge(account::routes())
         .nest("/api/v1", versioned)
 }
 
-/// What a server answers that does not serve the API: whether it is well.
+/// What a server answers that does not serve the API: how it is.
 pub(crate) fn health_only() -> Router<ApiState> {
-    health::routes().into()
+    health::routes().merge(metrics::routes()).into()
+}
+
+/// How the server is, for whoever asks.
+pub(crate) fn without_credentials() -> Router<ApiState> {
+    Router::from(health::routes()).merge(metrics::open())
 }
 
 fn document(version: &str) -> OpenApi {

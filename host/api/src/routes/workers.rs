@@ -3,6 +3,7 @@
 use attune_domain::access::{Resource, Target, Verb, decide};
 use attune_domain::id::WorkerId;
 use attune_domain::page::Listing;
+use attune_domain::store::StoreResult;
 use attune_domain::worker::{Cordon, Health, Worker};
 use axum::Json;
 use axum::extract::State;
@@ -72,7 +73,8 @@ async fn list_workers(
     let items: Vec<_> = workers.into_iter().skip(before).take(page.size as usize).collect();
     let has_next = before.saturating_add(items.len()) < total;
     let listing = Listing { items, total: Some(total as u64), has_next };
-    Ok(Json(List::of(page, listing, |worker| WorkerSummary::new(worker, now))))
+    let depth = queue_depth(&state).await?;
+    Ok(Json(List::of(page, listing, |worker| WorkerSummary::new(worker, depth, now))))
 }
 
 /// Get a worker
@@ -84,7 +86,8 @@ async fn get_worker(
     Path(id): Path<i64>,
 ) -> Result<Json<WorkerSummary>, Problem> {
     decide(&caller, Resource::Workers, Verb::Read, Target::default())?;
-    shown(&state, state.store.worker(WorkerId(id)).await?)
+    let worker = state.store.worker(WorkerId(id)).await?;
+    shown(&state, worker).await
 }
 
 /// Keep new work away from a worker; what it runs goes on
@@ -122,10 +125,15 @@ async fn set_cordon(
     decide(caller, Resource::Workers, Verb::Manage, Target::default())?;
     let worker = state.store.set_cordon(WorkerId(id), cordon, state.clock.now()).await?;
     state.orchestrator.cordon_changed();
-    shown(state, worker)
+    shown(state, worker).await
 }
 
-fn shown(state: &ApiState, worker: Option<Worker>) -> Result<Json<WorkerSummary>, Problem> {
+async fn shown(state: &ApiState, worker: Option<Worker>) -> Result<Json<WorkerSummary>, Problem> {
     let worker = worker.ok_or_else(|| Problem::not_found("no such worker"))?;
-    Ok(Json(WorkerSummary::new(worker, state.clock.now())))
+    Ok(Json(WorkerSummary::new(worker, queue_depth(state).await?, state.clock.now())))
+}
+
+/// How much waits for any worker.
+async fn queue_depth(state: &ApiState) -> StoreResult<u32> {
+    Ok(state.store.waiting().await?.iter().map(|waiting| waiting.depth).sum())
 }

@@ -65,6 +65,7 @@ impl World {
                 lease: Duration::from_secs(10),
                 watches: true,
                 places: 1,
+                runtimes: Vec::new(),
                 worker_name: "attune-test".into(),
                 limits: Limits::default(),
                 max_wall: Duration::from_hours(1),
@@ -77,6 +78,7 @@ impl World {
             orchestrator: orchestrator.await.unwrap(),
             catalog,
             clock,
+            exposition: Arc::new(|| Box::pin(async { "measured 1\n".to_owned() })),
             settings: ApiSettings::new(SecretBytes::new("a secret of the tests"), "1"),
         });
         World { store, router, _folder: folder }

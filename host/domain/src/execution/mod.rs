@@ -121,6 +121,15 @@ pub struct ExecutionFilter {
     pub top_level_only: bool,
 }
 
+/// What waits in the queue for one tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub tenant: TenantId,
+    pub depth: u32,
+    /// When the oldest of them was asked for.
+    pub since: Timestamp,
+}
+
 /// How many executions of a tenant are in which state (contract, executions section 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecutionStats {

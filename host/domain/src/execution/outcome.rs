@@ -88,9 +88,7 @@ fn conclusion(
             (S::Completed, json!({"succeeded": true, "exit_code": 0}))
         }
         RunEnd::Exited(code) => (S::Failed, exited(*code, "exit", &error_text(stderr, *code))),
-        RunEnd::Limit(hit) => {
-            (S::Failed, exited(-1, limit_reason(*hit), &limit_error(*hit, limits)))
-        }
+        RunEnd::Limit(hit) => (S::Failed, exited(-1, hit.as_str(), &limit_error(*hit, limits))),
         RunEnd::Trapped(message) => {
             let error = format!("the sandbox stopped the action: {message}");
             (S::Failed, exited(-1, "trap", &error))
@@ -223,15 +221,6 @@ fn error_text(stderr: &str, code: i32) -> String {
         return stderr.to_owned();
     }
     stderr.lines().last().unwrap_or_default().to_owned()
-}
-
-fn limit_reason(hit: LimitHit) -> &'static str {
-    match hit {
-        LimitHit::Deadline => "deadline",
-        LimitHit::Fuel => "fuel",
-        LimitHit::Memory => "memory",
-        LimitHit::Output => "output",
-    }
 }
 
 fn limit_error(hit: LimitHit, limits: &Limits) -> String {

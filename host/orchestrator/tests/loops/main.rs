@@ -7,6 +7,7 @@ mod crashes;
 mod losing;
 mod output;
 mod queueing;
+mod readiness;
 mod recovering;
 mod running;
 mod scripted_runner;

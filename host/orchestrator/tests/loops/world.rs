@@ -97,6 +97,7 @@ impl World {
             lease: Duration::from_secs(10),
             watches: true,
             places: u32::try_from(runner.places()).unwrap(),
+            runtimes: Vec::new(),
             limits: Limits::default(),
             max_wall: Duration::from_hours(1),
             drain: Duration::from_secs(30),

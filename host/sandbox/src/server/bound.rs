@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 use super::followers::{Event, Followers};
+use super::measure;
 use super::process::{Process, Unbound, hostile_codec};
 use crate::protocol::{MAX_FRAME_TO_RUNNER, RunId, ToRunner, codec, decode, encode};
 
@@ -127,6 +128,9 @@ impl Bound {
             (live.process.take(), std::mem::take(&mut live.runs))
         };
         let Some(process) = process else { return };
+        if !process.was_killed() {
+            measure::death();
+        }
         // Whoever had it killed has said why.
         if runs.len() > 0 && !process.was_killed() {
             tracing::warn!(pid = process.id(), tenant = %self.tenant, runs = runs.len(), reason,

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::bound::Bound;
+use super::measure::{self, Count};
 use super::policy::{Candidate, Decision, Rules, Situation, decide};
 use super::process::Unbound;
 use super::starter::{Failing, Starter};
@@ -65,6 +66,14 @@ impl State {
     fn could_not_start(&mut self, problem: &SandboxError) {
         self.failing = Some(Failing::again(self.failing.take(), problem, Instant::now()));
     }
+
+    fn count(&self) -> Count {
+        let alive = self.bound.iter().filter(|runner| runner.is_alive());
+        let (idle, busy): (Vec<_>, Vec<_>) =
+            alive.partition(|runner| runner.busy.load(Ordering::Relaxed) == 0);
+        let (spare, binding) = (self.spares.len(), self.binding.len());
+        Count { spare, binding, idle: idle.len(), busy: busy.len() }
+    }
 }
 
 /// What the lock-free part of `lease` has to do.
@@ -115,6 +124,15 @@ impl Pool {
                 },
             }
         }
+    }
+
+    /// Whether the last attempt to start a runner has failed, and one is still lacking.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.state().failing.is_some()
+    }
+
+    pub(crate) fn update_gauges(&self) {
+        measure::runners(self.state().count());
     }
 
     /// Ends all runners; later leases are refused.
@@ -290,6 +308,7 @@ async fn keep_spares(pool: Weak<Pool>) {
             }
             Err(problem) => {
                 tracing::error!(%problem, "a runner died at its start; trying again");
+                measure::start_failure();
                 pool.state().could_not_start(&problem);
                 pool.announce();
                 tokio::time::sleep(backoff).await;

@@ -24,6 +24,14 @@ macro_rules! skip_locked {
 }
 pub(crate) use skip_locked;
 
+/// The planner finds the index of what waits by itself.
+macro_rules! only_queue {
+    () => {
+        ""
+    };
+}
+pub(crate) use only_queue;
+
 /// Holds of a value that the query gives. The planner takes an array for short, where it would
 /// take what an unknown LIMIT leaves for a tenth of the table, and read all of that.
 macro_rules! is_among {

@@ -28,6 +28,7 @@ type EngineStore = PostgresStore;
 const MIGRATIONS: Migrations = &[
     include_str!("../../migrations/postgres/0001_first.sql"),
     include_str!("../../migrations/postgres/0002_leases.sql"),
+    include_str!("../../migrations/postgres/0003_runtimes.sql"),
 ];
 
 /// Result codes that mean a full disk: `disk_full`.

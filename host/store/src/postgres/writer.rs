@@ -1,6 +1,8 @@
 //! Writes: each in a transaction of its own, on a connection of the pool.
 //!
-//! The server groups the syncs of commits that come at once, so nothing is gathered here.
+//! The server groups the syncs of commits that come at once, so that nothing is gathered here.
+
+use std::time::Instant;
 
 use attune_domain::store::{StoreError, StoreResult};
 use futures::future::BoxFuture;
@@ -8,6 +10,7 @@ use tracing::Instrument;
 
 use super::engine::{Connection, Pool};
 use crate::error::Stored;
+use crate::measure;
 
 /// Hands work to a connection that writes.
 #[derive(Clone)]
@@ -32,10 +35,12 @@ impl Writer {
     {
         let pool = self.pool.clone();
         let task = async move {
+            let began = Instant::now();
             let mut transaction = pool.begin().await.stored()?;
             // An early return drops the transaction, which takes it back.
             let result = work(&mut transaction).await?;
             transaction.commit().await.stored()?;
+            measure::commit(1, began.elapsed());
             Ok(result)
         };
         let ended = tokio::spawn(task.in_current_span()).await;
@@ -47,8 +52,11 @@ impl Writer {
     where
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,
     {
+        let began = Instant::now();
         let mut connection = self.pool.acquire().await.stored()?;
-        work(&mut connection).await
+        let result = work(&mut connection).await;
+        measure::commit(1, began.elapsed());
+        result
     }
 
     /// The same as [`write`](Self::write): only other engines know a cheaper way.

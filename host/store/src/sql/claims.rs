@@ -1,17 +1,35 @@
-//! Claiming work: which worker runs what.
+//! The queue: what waits in it, and which worker claims what of it.
 
 use attune_domain::clock::Timestamp;
-use attune_domain::execution::Execution;
+use attune_domain::execution::{Execution, Waiting};
 use attune_domain::id::TenantId;
 use attune_domain::store::StoreResult;
 use attune_domain::worker::Holder;
 use sqlx::query;
 
 use super::EngineStore;
-use super::engine::{Connection, Pool, Row, is_among, skip_locked};
+use super::engine::{Connection, Pool, Row, is_among, only_queue, skip_locked};
 use super::executions::{self, execution_columns};
 use super::rows::{Fields, micros};
 use crate::error::Stored;
+
+/// What waits of each tenant. All of the index `execution_queue` is read, and of the table one row
+/// for each tenant: the oldest has the lowest id.
+pub(crate) async fn waiting(readers: &Pool) -> StoreResult<Vec<Waiting>> {
+    let rows = query(concat!(
+        "SELECT queue.tenant, queue.depth, execution.created
+         FROM (SELECT tenant, COUNT(*) AS depth, MIN(id) AS oldest FROM execution",
+        only_queue!(),
+        " WHERE status = 'requested' GROUP BY tenant) AS queue
+         JOIN execution ON execution.id = queue.oldest ORDER BY queue.tenant"
+    ));
+    let rows = rows.fetch_all(readers).await.stored()?;
+    rows.iter().map(|row| read_waiting(&mut Fields::of(row))).collect()
+}
+
+fn read_waiting(fields: &mut Fields<'_>) -> StoreResult<Waiting> {
+    Ok(Waiting { tenant: TenantId(fields.get()?), depth: fields.number()?, since: fields.time()? })
+}
 
 /// Takes requested executions for a worker: tenants take turns, of each the oldest go first.
 pub(crate) async fn claim(
@@ -53,18 +71,20 @@ pub(crate) async fn claim(
 /// Tenants with requested executions, in order. The index is skipped through, so that the cost
 /// depends on their number and not on how much waits.
 async fn waiting_tenants(readers: &Pool) -> StoreResult<Vec<i64>> {
-    let rows = query(
+    let rows = query(concat!(
         "WITH RECURSIVE waiting (tenant) AS (
-             SELECT (SELECT tenant FROM execution WHERE status = 'requested'
-                 ORDER BY tenant LIMIT 1)
+             SELECT (SELECT tenant FROM execution",
+        only_queue!(),
+        " WHERE status = 'requested' ORDER BY tenant LIMIT 1)
              UNION ALL
-             SELECT (SELECT execution.tenant FROM execution
-                 WHERE status = 'requested' AND execution.tenant > waiting.tenant
+             SELECT (SELECT execution.tenant FROM execution",
+        only_queue!(),
+        " WHERE status = 'requested' AND execution.tenant > waiting.tenant
                  ORDER BY execution.tenant LIMIT 1)
              FROM waiting WHERE waiting.tenant IS NOT NULL
          )
-         SELECT tenant FROM waiting WHERE tenant IS NOT NULL",
-    );
+         SELECT tenant FROM waiting WHERE tenant IS NOT NULL"
+    ));
     let rows = rows.fetch_all(readers).await.stored()?;
     rows.iter().map(|row| Fields::of(row).get()).collect()
 }
@@ -87,8 +107,9 @@ async fn claim_of(
 ) -> StoreResult<(Vec<Execution>, u32)> {
     let sql = concat!(
         "WITH oldest AS MATERIALIZED
-             (SELECT id FROM execution
-              WHERE status = 'requested' AND tenant BETWEEN $5 AND $5
+             (SELECT id FROM execution",
+        only_queue!(),
+        " WHERE status = 'requested' AND tenant BETWEEN $5 AND $5
               ORDER BY tenant, id LIMIT $3",
         skip_locked!(),
         ")

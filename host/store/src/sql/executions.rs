@@ -5,7 +5,7 @@ use attune_domain::access::Scope;
 use attune_domain::clock::Timestamp;
 use attune_domain::execution::{
     Execution, ExecutionFilter, ExecutionStats, ExecutionStatus, ExecutionSummary, NewExecution,
-    State,
+    State, Waiting,
 };
 use attune_domain::id::{ActionId, ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
 use attune_domain::page::{Listing, Page};
@@ -148,6 +148,10 @@ impl ExecutionStore for EngineStore {
             counts.add(status, count.unsigned_abs());
         }
         Ok(counts)
+    }
+
+    async fn waiting(&self) -> StoreResult<Vec<Waiting>> {
+        claims::waiting(&self.readers).await
     }
 
     async fn claim(

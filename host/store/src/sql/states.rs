@@ -17,6 +17,7 @@ use super::rows::{Fields, json_text, micros, optional_json_text};
 use super::workers::within;
 use super::{Writer, logs};
 use crate::error::{Stored, closed, share};
+use crate::measure;
 
 /// States that one statement writes at most; bounds how long the first one waits.
 const BATCH: usize = 256;
@@ -145,6 +146,7 @@ fn next_batch(waiting: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
 }
 
 async fn write_batch(writer: &Writer, batch: Vec<Waiting>) {
+    measure::gathered(batch.len());
     let (mut changes, answers): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|one| (one.change, one.answer)).unzip();
     let ids: Vec<i64> = changes.iter().map(|change| change.id).collect();

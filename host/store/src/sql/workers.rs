@@ -5,14 +5,14 @@ use attune_domain::clock::Timestamp;
 use attune_domain::execution::Execution;
 use attune_domain::id::{IdentityId, LeaseId, WorkerId};
 use attune_domain::store::{StoreResult, WorkerStore};
-use attune_domain::worker::{Acquired, Cordon, Holder, Load, Pulse, Renewed, Worker};
+use attune_domain::worker::{Acquired, Capacity, Cordon, Held, Holder, Pulse, Renewed, Worker};
 use sqlx::query;
 
 use super::EngineStore;
 use super::claims::readable;
 use super::engine::{Connection, lock, skip_locked};
 use super::executions::execution_columns;
-use super::rows::{Fields, micros};
+use super::rows::{Fields, json_text, micros};
 use crate::error::Stored;
 
 /// Holds of a row of `execution` when the parameter is null, or the lease under which it is held
@@ -32,15 +32,30 @@ macro_rules! within {
 }
 pub(crate) use within;
 
+/// How many executions of a status are held under the lease. The list is that of the index
+/// `execution_held`, which only serves those who repeat it.
+macro_rules! held {
+    ($status:literal) => {
+        concat!(
+            "(SELECT COUNT(*) FROM execution WHERE execution.lease = lease.id
+                 AND execution.status IN ('scheduled', 'running', 'canceling')
+                 AND execution.status = '",
+            $status,
+            "'), "
+        )
+    };
+}
+
 macro_rules! select_worker {
     ($rest:literal) => {
         concat!(
-            "SELECT worker.id, worker.name,
-                 EXISTS (SELECT 1 FROM lease
-                     WHERE lease.worker = worker.id AND lease.ended IS NULL),
-                 worker.seen, worker.running, worker.places, worker.cordoned_at,
-                 worker.cordoned_by, worker.cordon_reason, worker.created, worker.updated
-             FROM worker ",
+            "SELECT worker.id, worker.name, lease.id IS NOT NULL, worker.seen, ",
+            held!("scheduled"),
+            held!("running"),
+            held!("canceling"),
+            "worker.places, worker.runtimes, worker.cordoned_at, worker.cordoned_by,
+                 worker.cordon_reason, worker.created, worker.updated
+             FROM worker LEFT JOIN lease ON lease.worker = worker.id AND lease.ended IS NULL ",
             $rest
         )
     };
@@ -49,13 +64,15 @@ macro_rules! select_worker {
 fn read(fields: &mut Fields<'_>) -> StoreResult<Worker> {
     let id = WorkerId(fields.table("worker")?);
     let (name, active, seen) = (fields.get()?, fields.get()?, fields.time()?);
-    let (running, places) = (fields.number()?, fields.number()?);
+    let (scheduled, running, canceling) = (fields.number()?, fields.number()?, fields.number()?);
+    let held = Held { scheduled, running, canceling };
+    let capacity = Capacity { places: fields.number()?, runtimes: fields.json()? };
     let cordoned_at = fields.optional_time()?;
     let by = fields.get::<Option<i64>>()?.map(IdentityId);
     let reason = fields.get()?;
     let cordon = cordoned_at.map(|at| Cordon { reason, by, at });
     let (created, updated) = (fields.time()?, fields.time()?);
-    Ok(Worker { id, name, active, seen, cordon, running, places, created, updated })
+    Ok(Worker { id, name, active, seen, cordon, held, capacity, created, updated })
 }
 
 #[async_trait]
@@ -68,10 +85,10 @@ impl WorkerStore for EngineStore {
     async fn renew_lease(
         &self,
         lease: LeaseId,
-        load: Load,
+        capacity: Capacity,
         now: Timestamp,
     ) -> StoreResult<Renewed> {
-        self.writer.write(move |connection| Box::pin(renew(connection, lease, load, now))).await
+        self.writer.write(move |connection| Box::pin(renew(connection, lease, capacity, now))).await
     }
 
     async fn end_lease(&self, lease: LeaseId, now: Timestamp) -> StoreResult<()> {
@@ -200,7 +217,7 @@ async fn worker_named(
 async fn renew(
     connection: &mut Connection,
     lease: LeaseId,
-    load: Load,
+    capacity: Capacity,
     now: Timestamp,
 ) -> StoreResult<Renewed> {
     let beat = query("UPDATE lease SET beat = beat + 1 WHERE id = $1 AND ended IS NULL");
@@ -208,14 +225,14 @@ async fn renew(
         return Ok(Renewed::Lost);
     }
     let row = query(
-        "UPDATE worker SET seen = $2, running = $3, places = $4
+        "UPDATE worker SET seen = $2, places = $3, runtimes = $4
          WHERE id = (SELECT worker FROM lease WHERE id = $1)
          RETURNING id, cordoned_at IS NOT NULL",
     )
     .bind(lease.0)
     .bind(micros(now))
-    .bind(i64::from(load.running))
-    .bind(i64::from(load.places))
+    .bind(i64::from(capacity.places))
+    .bind(json_text(&capacity.runtimes))
     .fetch_one(connection)
     .await
     .stored()?;

@@ -23,6 +23,15 @@ macro_rules! skip_locked {
 }
 pub(crate) use skip_locked;
 
+/// Has the planner read the index of what waits. It would take one of all of history that happens
+/// to have the wanted order.
+macro_rules! only_queue {
+    () => {
+        " INDEXED BY execution_queue"
+    };
+}
+pub(crate) use only_queue;
+
 /// Holds of a value that the query gives.
 macro_rules! is_among {
     ($query:literal) => {

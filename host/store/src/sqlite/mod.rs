@@ -31,6 +31,7 @@ type EngineStore = SqliteStore;
 const MIGRATIONS: Migrations = &[
     include_str!("../../migrations/sqlite/0001_first.sql"),
     include_str!("../../migrations/sqlite/0002_leases.sql"),
+    include_str!("../../migrations/sqlite/0003_runtimes.sql"),
 ];
 
 /// Result codes that mean a full disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` from growing

@@ -4,6 +4,8 @@
 //! one transaction, and answers their callers only after the commit is on disk. While
 //! it waits for the disk the next jobs gather, so that many writes share one sync.
 
+use std::time::Instant;
+
 use attune_domain::store::{StoreError, StoreResult};
 use futures::future::BoxFuture;
 use sqlx::ConnectOptions;
@@ -12,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::engine::Connection;
 use crate::error::{Stored, closed, is_engine_failure, share};
+use crate::measure;
 
 /// Jobs that share a commit at most; bounds how long the first one waits.
 const BATCH: usize = 128;
@@ -188,7 +191,9 @@ impl Desk {
                 }
             }
             if !jobs.is_empty() {
+                let (count, began) = (jobs.len(), Instant::now());
                 self.commit(jobs).await;
+                measure::commit(count, began.elapsed());
                 // An error is found again, and told, when there is a job.
                 self.begun = self.execute("BEGIN").await.is_ok();
             }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use attune_domain::execution::Execution;
 use attune_domain::execution::transition::{Event, apply};
+use attune_domain::execution::{Execution, Waiting};
 use attune_domain::id::TenantId;
 
 use crate::support::{Database, EMBEDDED, OTHER, at, demo_action, lease, own, submit};
@@ -79,6 +79,23 @@ pub(crate) async fn nothing_is_claimed_under_an_ended_lease(database: &mut dyn D
     store.end_lease(holder.lease, at(1)).await.unwrap();
     assert!(store.claim(holder, 9, None, at(2)).await.unwrap().is_empty());
     assert_eq!(store.execution(own(), made.id).await.unwrap(), Some(made));
+}
+
+pub(crate) async fn what_waits_is_counted_by_tenant(database: &mut dyn Database) {
+    database.add_tenant(OTHER, "other").await;
+    let store = database.store();
+    assert!(store.waiting().await.unwrap().is_empty());
+    let (own, other) = (demo_action(&*store, EMBEDDED).await, demo_action(&*store, OTHER).await);
+    for (second, action) in (1..).zip([&other, &own, &own, &own]) {
+        submit(&*store, action, second).await;
+    }
+    let waiting = |tenant, depth, second| Waiting { tenant, depth, since: at(second) };
+    let all = [waiting(EMBEDDED, 3, 2), waiting(OTHER, 1, 1)];
+    assert_eq!(store.waiting().await.unwrap(), all);
+
+    let holder = lease(&*store, "one").await;
+    store.claim(holder, 2, None, at(9)).await.unwrap();
+    assert_eq!(store.waiting().await.unwrap(), [waiting(EMBEDDED, 2, 3)]);
 }
 
 pub(crate) async fn tenants_take_turns(database: &mut dyn Database) {

@@ -70,11 +70,11 @@ mod on {
         claims {
             a_claim_is_the_transition, the_oldest_are_claimed_first,
             nothing_is_claimed_twice, nothing_is_claimed_under_an_ended_lease,
-            tenants_take_turns,
+            tenants_take_turns, what_waits_is_counted_by_tenant,
         }
         workers {
             a_worker_has_one_lease_at_a_time, a_renewed_lease_is_not_revoked,
-            what_is_held_is_found, who_lost_the_lease_is_refused,
+            what_is_held_is_found, what_a_worker_holds_is_counted, who_lost_the_lease_is_refused,
             states_that_are_written_at_once_are_judged_one_by_one,
             a_cordon_is_told_with_the_next_beat, the_first_to_propose_is_agreed_with,
         }

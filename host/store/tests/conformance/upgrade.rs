@@ -5,6 +5,7 @@ use std::path::Path;
 use attune_domain::execution::ExecutionStatus as S;
 use attune_domain::id::{ExecutionId, WorkerId};
 use attune_domain::store::Store;
+use attune_domain::worker::{Capacity, Held};
 use attune_store::{PostgresStore, SqliteStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -29,6 +30,9 @@ async fn of_the_first_schema(store: &dyn Store) {
     let orphans = store.orphans(9).await.unwrap();
     assert_eq!(orphans.iter().map(|held| held.id.0).collect::<Vec<_>>(), [2]);
     assert_eq!(orphans[0].state.worker, Some(WorkerId(7)));
+
+    let worker = store.worker(WorkerId(7)).await.unwrap().unwrap();
+    assert_eq!((worker.capacity, worker.held), (Capacity::default(), Held::default()));
 
     let holder = lease(store, "attune-standalone").await;
     assert_eq!(holder.worker, WorkerId(7));

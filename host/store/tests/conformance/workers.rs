@@ -5,13 +5,18 @@ use attune_domain::execution::{Execution, State};
 use attune_domain::id::IdentityId;
 use attune_domain::runner::Stream;
 use attune_domain::store::{LogChunk, Store, StoreError};
-use attune_domain::worker::{Acquired, Cordon, Holder, Load, Pulse, Renewed};
+use attune_domain::worker::{
+    Acquired, Capacity, Cordon, Held, Holder, Pulse, Renewed, RuntimeSupport,
+};
 use futures::future::{OptionFuture, join, join_all};
 use serde_json::json;
 
 use crate::support::{Database, EMBEDDED, at, demo_action, fails, lease, own, submit};
 
-const LOAD: Load = Load { running: 3, places: 8 };
+fn capacity() -> Capacity {
+    let python = RuntimeSupport { name: "python".into(), versions: vec!["3.14.0".into()] };
+    Capacity { places: 8, runtimes: vec![python] }
+}
 
 async fn pulse(store: &dyn Store, holder: Holder) -> Pulse {
     let pulses = store.pulses().await.unwrap();
@@ -33,7 +38,7 @@ pub(crate) async fn a_worker_has_one_lease_at_a_time(database: &mut dyn Database
     let again = lease(&*store, "one").await;
     assert_eq!(again.worker, one.worker);
     assert_ne!(again.lease, one.lease);
-    assert_eq!(store.renew_lease(one.lease, LOAD, at(3)).await.unwrap(), Renewed::Lost);
+    assert_eq!(store.renew_lease(one.lease, capacity(), at(3)).await.unwrap(), Renewed::Lost);
     let live: Vec<_> = store.pulses().await.unwrap().into_iter().map(|seen| seen.holder).collect();
     assert_eq!(live.len(), 2);
     assert!(live.contains(&again) && live.contains(&two));
@@ -43,14 +48,14 @@ pub(crate) async fn a_renewed_lease_is_not_revoked(database: &mut dyn Database) 
     let store = database.store();
     let holder = lease(&*store, "one").await;
     let seen = pulse(&*store, holder).await;
-    let renewed = store.renew_lease(holder.lease, LOAD, at(1)).await.unwrap();
+    let renewed = store.renew_lease(holder.lease, capacity(), at(1)).await.unwrap();
     assert_eq!(renewed, Renewed::Held { cordoned: false });
     assert!(!store.revoke_lease(&seen, at(2)).await.unwrap());
 
     let seen = pulse(&*store, holder).await;
     assert!(store.revoke_lease(&seen, at(3)).await.unwrap());
     assert!(!store.revoke_lease(&seen, at(3)).await.unwrap());
-    assert_eq!(store.renew_lease(holder.lease, LOAD, at(4)).await.unwrap(), Renewed::Lost);
+    assert_eq!(store.renew_lease(holder.lease, capacity(), at(4)).await.unwrap(), Renewed::Lost);
 }
 
 pub(crate) async fn what_is_held_is_found(database: &mut dyn Database) {
@@ -72,6 +77,31 @@ pub(crate) async fn what_is_held_is_found(database: &mut dyn Database) {
     store.end_lease(one.lease, at(7)).await.unwrap();
     assert_eq!(store.orphans(9).await.unwrap(), held[1..]);
     assert!(store.orphans(0).await.unwrap().is_empty());
+}
+
+pub(crate) async fn what_a_worker_holds_is_counted(database: &mut dyn Database) {
+    let store = database.store();
+    let action = demo_action(&*store, EMBEDDED).await;
+    for second in 0..4 {
+        submit(&*store, &action, second).await;
+    }
+    let (one, two) = (lease(&*store, "one").await, lease(&*store, "two").await);
+    let held = store.claim(one, 3, None, at(5)).await.unwrap();
+    for (execution, steps) in held.iter().zip([1, 2]) {
+        let mut state = execution.state.clone();
+        for event in [Event::Started, Event::CancelRequested].into_iter().take(steps) {
+            state = apply(&state, event, at(6)).unwrap().state;
+            store.write_state(own(), execution.id, &state, Vec::new(), None).await.unwrap();
+        }
+    }
+    let all = Held { scheduled: 1, running: 1, canceling: 1 };
+    assert_eq!(store.worker(one.worker).await.unwrap().unwrap().held, all);
+    assert_eq!(store.worker(two.worker).await.unwrap().unwrap().held, Held::default());
+
+    store.end_lease(one.lease, at(7)).await.unwrap();
+    let workers = store.workers().await.unwrap();
+    let seen: Vec<_> = workers.iter().map(|worker| (worker.active, worker.held.total())).collect();
+    assert_eq!(seen, [(false, 0), (true, 0)]);
 }
 
 pub(crate) async fn who_lost_the_lease_is_refused(database: &mut dyn Database) {
@@ -158,10 +188,10 @@ pub(crate) async fn a_cordon_is_told_with_the_next_beat(database: &mut dyn Datab
     let cordon = Cordon { reason: Some("new disk".into()), by: Some(IdentityId(7)), at: at(3) };
     let set = store.set_cordon(holder.worker, Some(cordon.clone()), at(3)).await.unwrap();
     assert_eq!(set.unwrap().cordon, Some(cordon));
-    let renewed = store.renew_lease(holder.lease, LOAD, at(4)).await.unwrap();
+    let renewed = store.renew_lease(holder.lease, capacity(), at(4)).await.unwrap();
     assert_eq!(renewed, Renewed::Held { cordoned: true });
     let worker = store.worker(holder.worker).await.unwrap().unwrap();
-    assert_eq!((worker.seen, worker.running, worker.places), (at(4), 3, 8));
+    assert_eq!((worker.seen, &worker.capacity), (at(4), &capacity()));
     assert_eq!(store.workers().await.unwrap(), [worker]);
 
     assert_eq!(store.set_cordon(holder.worker, None, at(5)).await.unwrap().unwrap().cordon, None);

@@ -8,7 +8,7 @@ use attune_domain::access::{Grant, PermissionSet, Scope, Tenant};
 use attune_domain::action::{Action, ActionChange, NewAction, RunnableAction};
 use attune_domain::clock::Timestamp;
 use attune_domain::execution::{
-    Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State,
+    Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State, Waiting,
 };
 use attune_domain::id::{ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
 use attune_domain::identity::{Identity, IssuedToken, NewIdentity};
@@ -19,7 +19,7 @@ use attune_domain::store::{
     ActionFilter, ActionStore, ExecutionStore, Heard, IdentityStore, InstallationStore, LogChunk,
     PackFilter, PackStore, PeerStore, Store, StoreResult, Submitted, TokenStore, WorkerStore,
 };
-use attune_domain::worker::{Acquired, Cordon, Holder, Load, Pulse, Renewed, Worker};
+use attune_domain::worker::{Acquired, Capacity, Cordon, Holder, Pulse, Renewed, Worker};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
@@ -115,6 +115,7 @@ pass_on! {
         read execution(scope: Scope, id: ExecutionId) -> Option<Execution>;
         read executions(scope: Scope, filter: &ExecutionFilter, page: Page) -> Listing<ExecutionSummary>;
         read execution_stats(scope: Scope) -> ExecutionStats;
+        read waiting() -> Vec<Waiting>;
         write claim(holder: Holder, limit: u32, after: Option<TenantId>, now: Timestamp) -> Vec<Execution>;
         write write_state(scope: Scope, id: ExecutionId, state: &State, log: Vec<LogChunk>, fence: Option<LeaseId>) -> ();
         write append_log(scope: Scope, id: ExecutionId, fence: Option<LeaseId>, log: Vec<LogChunk>) -> ();
@@ -122,7 +123,7 @@ pass_on! {
     }
     WorkerStore {
         write acquire_lease(name: &str, home: &str, now: Timestamp) -> Acquired;
-        write renew_lease(lease: LeaseId, load: Load, now: Timestamp) -> Renewed;
+        write renew_lease(lease: LeaseId, capacity: Capacity, now: Timestamp) -> Renewed;
         write end_lease(lease: LeaseId, now: Timestamp) -> ();
         write revoke_lease(pulse: &Pulse, now: Timestamp) -> bool;
         read pulses() -> Vec<Pulse>;
