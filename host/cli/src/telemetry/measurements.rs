@@ -14,7 +14,7 @@ use super::process;
 
 const BUILD: &str = "attune_build_info";
 
-/// Bounds of what is measured in seconds: from a write to the longest run, unless it says otherwise.
+/// Bounds of what is measured in seconds: from a write to the longest run that is usual.
 const SECONDS: [f64; 17] = [
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0,
     300.0,
