@@ -4,13 +4,13 @@ import re
 
 from support.api import SECRETS, Api, error, unauthenticated
 from support.metrics import Metrics, read
-from support.server import Server
 
 # The only words besides methods and routes that tell one sample from another.
 WORDS = {
     "class": "embedded hosted",
     "kind": "full unavailable",
     "outcome": "completed failed deadline fuel memory output trap cancelled setup lost released",
+    "primed": "true false",
     "runner": "wasm",
     "state": "spare binding idle busy",
     "status": "1xx 2xx 3xx 4xx 5xx",
@@ -40,11 +40,11 @@ def test_a_run_moves_the_numbers(behaviour: Api) -> None:
     requests = {"method": "POST", "route": execute, "status": "2xx"}
     assert grew("attune_http_request_seconds_count", **requests) == 3
     assert grew("process_cpu_seconds_total") >= 0
+    ready, made = (grew("attune_instances_total", primed=word) for word in ("true", "false"))
+    assert ready + made == 3
 
 
-def test_commits_are_measured(admin: Api, server: Server) -> None:
-    if "database_url" in server.settings:
-        return  # PostgreSQL has no writer of its own that groups.
+def test_commits_are_measured(admin: Api) -> None:
     before = scrape(admin)
     admin.run("core.noop")
     after = scrape(admin)

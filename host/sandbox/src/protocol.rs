@@ -86,6 +86,8 @@ pub(crate) enum FromRunner {
     /// The next thing that happens is guest code.
     Started {
         run: RunId,
+        /// Whether an instance was ready.
+        primed: bool,
     },
     /// The body was written by the guest.
     Output {

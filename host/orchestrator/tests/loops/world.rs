@@ -208,18 +208,18 @@ pub(crate) async fn test_action(
 }
 
 async fn sign_in(store: &dyn Store, clock: &SimClock) -> Principal {
-    let identity = match store.identity_by_login(LOGIN).await.unwrap() {
-        Some(identity) => identity,
-        None => {
-            let new = NewIdentity {
-                tenant: store.embedded_tenant().await.unwrap().id,
-                login: LOGIN.into(),
-                display_name: None,
-                password_hash: None,
-                permission_sets: Vec::new(),
-            };
-            store.create_identity(new, clock.now()).await.unwrap()
-        }
+    let known = store.identity_by_login(LOGIN).await.unwrap();
+    let identity = if let Some(identity) = known {
+        identity
+    } else {
+        let new = NewIdentity {
+            tenant: store.embedded_tenant().await.unwrap().id,
+            login: LOGIN.into(),
+            display_name: None,
+            password_hash: None,
+            permission_sets: Vec::new(),
+        };
+        store.create_identity(new, clock.now()).await.unwrap()
     };
     Principal::authenticated(&identity, TokenKind::Access, Vec::new())
 }

@@ -41,6 +41,8 @@ pub(super) struct Instance {
     pub(super) store: Store<Guest>,
     exports: wasmtime::component::Instance,
     scratch: ScratchDirectory,
+    /// Whether it was made before there was a run for it.
+    primed: bool,
 }
 
 impl LoadedRuntime {
@@ -71,7 +73,7 @@ impl LoadedRuntime {
         store.set_epoch_deadline(YIELD_AFTER_TICKS);
         store.epoch_deadline_async_yield_and_update(YIELD_AFTER_TICKS);
         let exports = self.template.instantiate_async(&mut store).await?;
-        Ok(Instance { store, exports, scratch })
+        Ok(Instance { store, exports, scratch, primed: false })
     }
 
     /// Runs the priming action, and lets the guest forget the folders it saw.
@@ -79,7 +81,9 @@ impl LoadedRuntime {
         self.functions(instance, &self.prime)?.call(&mut instance.store, call).await?;
         let Instance { store, exports, .. } = instance;
         let reset = exports.get_typed_func::<(), ()>(&mut *store, &self.reset_preopens)?;
-        reset.call_async(store, ()).await
+        reset.call_async(store, ()).await?;
+        instance.primed = true;
+        Ok(())
     }
 
     /// What runs an action.
@@ -133,6 +137,10 @@ impl Instance {
     pub(super) fn rebind(&mut self, view: View<'_>) -> Result<()> {
         self.store.set_fuel(view.limits.fuel)?;
         self.store.data_mut().rebind(view.pack, self.scratch.path(), view.limits)
+    }
+
+    pub(super) fn is_primed(&self) -> bool {
+        self.primed
     }
 
     /// Puts a file into the scratch directory, at a path below the guest's `/tmp`.

@@ -49,7 +49,8 @@ pub(super) async fn run(
     let Connection { stdin, output, stop, outbox, compiled } = connection;
     instance.store.data().stdio.connect(stdin, output.clone());
     // The server must know before the guest can take this process down.
-    outbox.send(&FromRunner::Started { run: run.id }, &[]).await?;
+    let primed = instance.is_primed();
+    outbox.send(&FromRunner::Started { run: run.id, primed }, &[]).await?;
     let started = Instant::now();
     let entry = (run.runtime, run.pack_folder, run.entry);
     let call = Call { entry, request: run.request, compiled: &compiled };

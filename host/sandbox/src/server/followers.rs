@@ -11,6 +11,7 @@ use attune_domain::runner::Stream;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::measure;
 use crate::protocol::{FromRunner, OUTPUT_WINDOW, Report, RunId};
 
 /// What a runner says about one run. The end of the channel is the end of the runner.
@@ -71,7 +72,10 @@ impl Followers {
     /// Passes a message on. A run that nobody follows any more still ends.
     pub(super) fn hear(&mut self, message: FromRunner, body: Bytes) -> Result<(), Breach> {
         let (run, event) = match message {
-            FromRunner::Started { run } => (run, Event::Started),
+            FromRunner::Started { run, primed } => {
+                measure::instance(primed);
+                (run, Event::Started)
+            }
             FromRunner::Output { run, stream } => (run, Event::Output(stream, body)),
             FromRunner::Ended { run, report } => (run, Event::Ended(report, body)),
             other => return Err(Breach::Unexpected(format!("{other:?}"))),
@@ -130,7 +134,8 @@ mod tests {
     fn a_run_starts_once() {
         let mut followers = Followers::default();
         let _events = followers.add(RUN);
-        let mut start = || followers.hear(FromRunner::Started { run: RUN }, Bytes::new());
+        let mut start =
+            || followers.hear(FromRunner::Started { run: RUN, primed: true }, Bytes::new());
         assert_eq!((start(), start()), (Ok(()), Err(Breach::StartedTwice)));
     }
 
