@@ -27,8 +27,10 @@ def measured() -> dict[str, float]:
 
 
 def start(home: Path, url: str) -> Server:
-    settings = {"database_url": url, "worker_name": home.name, "lease_seconds": LEASE_SECONDS}
-    return Server(home, None, runners=1, **settings).start()
+    server = Server(
+        home, database_url=url, worker_name=home.name, lease_seconds=LEASE_SECONDS, runners=1
+    )
+    return server.start()
 
 
 def after_a_kill(doomed: Server, other: Server) -> float:
