@@ -32,6 +32,7 @@ StartServer = Callable[..., Server]
 EXECUTE = "/api/v1/executions/execute"
 SAY = {"action_ref": "behaviour.say", "parameters": {"stdout": "x" * 20_000}}
 
+SLOW = '"message":"acquired connection, but time to acquire exceeded'
 OTHERS = "datname = current_database() AND pid <> pg_backend_pid()"
 TERMINATE = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OTHERS}"
 LISTENERS = f"SELECT pid FROM pg_stat_activity WHERE {OTHERS} AND query LIKE 'LISTEN%'"
@@ -190,7 +191,7 @@ def unavailable(response: httpx.Response) -> None:
     assert "again" in error(response, 503, "SERVICE_UNAVAILABLE")
 
 
-@pytest.mark.allow_log(*DATABASE_LOST)
+@pytest.mark.allow_log(*DATABASE_LOST, SLOW)
 def test_every_connection_waits(start_server: StartServer, signed_in: SignIn, url: str) -> None:
     """Somebody holds a lock that all of them want."""
     server = start_server(database_url=url, runners=1, places_per_runner=2)
@@ -236,7 +237,7 @@ def test_every_connection_waits(start_server: StartServer, signed_in: SignIn, ur
     assert (stats["pending"], stats["running"]) == (0, 0)
 
 
-@pytest.mark.allow_log(*DATABASE_LOST)
+@pytest.mark.allow_log(*DATABASE_LOST, SLOW)
 def test_the_database_gives_fewer_connections_than_the_server_wants(
     start_server: StartServer, signed_in: SignIn, postgres: Cluster
 ) -> None:
