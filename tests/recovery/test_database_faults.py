@@ -144,7 +144,8 @@ def test_files_that_cannot_be_read_now_are_waited_for(
 
 
 @pytest.mark.parametrize("how", ["terminated", "reset"])
-@pytest.mark.allow_log("other servers cannot be heard now")
+@pytest.mark.allow_log('"message":"other servers cannot be heard now"')
+@pytest.mark.allow_log('"message":"error occurred while testing the connection on-release"')
 def test_the_connection_that_hears_others_is_lost(
     start_server: StartServer, signed_in: SignIn, url: str, how: str
 ) -> None:
