@@ -60,6 +60,9 @@ pub(crate) async fn beat(shared: Arc<Shared>) {
             // Not a look at others, which has its pace.
             () = shared.beat_now.notified() => keep_lease(&shared).await,
         };
+        if shared.has_left() {
+            return;
+        }
         if let Err(error) = &looked {
             // Nobody's lease ends for want of a database.
             watch.watcher.forget();
@@ -99,6 +102,8 @@ async fn keep_lease(shared: &Shared) -> StoreResult<()> {
                 shared.set_cordoned(cordoned);
                 return Ok(());
             }
+            // Given back meanwhile: the server is ending.
+            Renewed::Lost if shared.holder() != Some(holder) => return Ok(()),
             Renewed::Lost => lose(shared, holder),
         }
     }

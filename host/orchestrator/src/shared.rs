@@ -142,6 +142,11 @@ impl Shared {
         self.holding().holder
     }
 
+    /// Whether this server is ending and has no lease any more.
+    pub(crate) fn has_left(&self) -> bool {
+        self.stopping.is_cancelled() && self.holder().is_none()
+    }
+
     /// The lease under which new work may be taken now.
     pub(crate) fn may_claim(&self) -> Option<Holder> {
         let holding = self.holding();
