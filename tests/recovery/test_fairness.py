@@ -21,7 +21,7 @@ def test_a_backlog_delays_others_by_one_run_for_each_place(
     install_behaviour(busy)
     quiet = of_another_tenant(server, postgres, database)
     queue_many(busy, postgres, database)
-    wait_until(lambda: data(busy.get("/api/v1/executions/stats"))["completed"] > PLACES)
+    wait_until(lambda: data(busy.get("/api/v1/executions/stats"))["completed"] > PLACES, 60)
 
     for _ in range(5):
         ended = quiet.run("core.echo", {"message": "hello"})

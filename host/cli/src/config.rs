@@ -12,7 +12,7 @@ mod load;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use attune_store::Location;
+use attune_store::{CONNECTIONS, Location};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,15 @@ pub(crate) struct Config {
     // A URL may hold a password, which the help must not show.
     #[arg(long, env = "ATTUNE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
+
+    /// Connections to a `PostgreSQL` database at once, besides two for searching and listening
+    #[arg(
+        long,
+        env = "ATTUNE_DATABASE_CONNECTIONS",
+        default_value_t = CONNECTIONS,
+        value_name = "N"
+    )]
+    pub database_connections: u32,
 
     /// What this server does; on `PostgreSQL`, servers may share the work
     #[arg(

@@ -63,7 +63,7 @@ pub(crate) async fn migrate(config: &Config, dry_run: bool, output: Output) -> R
         return Err(Failure::new(Exit::Failed, problem).remedy("run the version that made it"));
     }
     if !dry_run {
-        let store = database.open().await;
+        let store = database.open(config.database_connections).await;
         let store = store.with_context(|| format!("database {database} cannot be migrated"))?;
         store.close().await;
     }
@@ -97,7 +97,7 @@ pub(crate) async fn reset_password(
         return Err(Failure::new(Exit::Failed, problem).remedy("attune migrate, or start a server"));
     }
     let password = if password_stdin { read_password()? } else { Secret::generate() };
-    let store = database.open().await;
+    let store = database.open(config.database_connections).await;
     let store = store.with_context(|| format!("database {database} cannot be opened"))?;
     let reset = set_password(&*store, login, &password).await;
     store.close().await;

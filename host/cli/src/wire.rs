@@ -55,7 +55,7 @@ pub(crate) async fn start(
     let jwt = jwt.map_or_else(|| data.jwt_secret(), Ok)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let database = config.database();
-    let store = database.open().await;
+    let store = database.open(config.database_connections).await;
     let store = store.with_context(|| format!("database {database} cannot be opened"))?;
     agree_on_secret(&*store, &jwt).await?;
     let catalog = start_catalog(config, store.clone(), clock.clone(), &data).await?;

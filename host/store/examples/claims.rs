@@ -15,7 +15,7 @@ use attune_domain::execution::{Execution, ExecutionStatus, NewExecution, State, 
 use attune_domain::id::ActionId;
 use attune_domain::store::{Store, Submitted};
 use attune_domain::worker::{Acquired, Holder};
-use attune_store::Location;
+use attune_store::{CONNECTIONS, Location};
 use futures::StreamExt;
 use futures::stream;
 use serde_json::json;
@@ -31,7 +31,7 @@ const SINGLES: usize = 200;
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [url, rows, claimers] = arguments.as_slice() else { panic!("claims URL ROWS CLAIMERS") };
-    let store = Location::parse(url).unwrap().open().await.unwrap();
+    let store = Location::parse(url).unwrap().open(CONNECTIONS).await.unwrap();
     let scope = Scope::of_tenant(&store.embedded_tenant().await.unwrap());
     let holder = lease(&*store, "latency").await;
 

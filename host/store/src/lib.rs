@@ -17,5 +17,5 @@ mod sqlite;
 pub use error::OpenError;
 pub use location::{Location, Schema};
 pub use measure::describe_metrics;
-pub use postgres::PostgresStore;
+pub use postgres::{CONNECTIONS, PostgresStore};
 pub use sqlite::{BackupError, SqliteStore, backup, restore};

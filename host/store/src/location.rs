@@ -39,11 +39,12 @@ impl Location {
         }
     }
 
-    /// Opens the database, and brings its schema up to date.
-    pub async fn open(&self) -> Result<Arc<dyn Store>, OpenError> {
+    /// Opens the database, and brings its schema up to date. `connections` are those that a server
+    /// has to a `PostgreSQL` at once, besides two for searching and listening.
+    pub async fn open(&self, connections: u32) -> Result<Arc<dyn Store>, OpenError> {
         Ok(match self {
             Location::File(path) => Arc::new(SqliteStore::open(path).await?),
-            Location::Postgres(url) => Arc::new(PostgresStore::open(url).await?),
+            Location::Postgres(url) => Arc::new(PostgresStore::open(url, connections).await?),
         })
     }
 }

@@ -129,6 +129,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         ("runners", config.runners.unwrap_or(1) as u64),
         ("places_per_runner", config.places_per_runner as u64),
         ("lease_seconds", config.lease_seconds),
+        ("database_connections", config.database_connections.into()),
         ("roles", config.roles.len() as u64),
         ("max_body_bytes", config.max_body_bytes as u64),
         ("max_upload_bytes", config.max_upload_bytes as u64),

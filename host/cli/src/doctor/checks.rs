@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use attune_store::Location;
+use attune_store::{Location, Schema};
 
 use super::Check;
 use crate::config::{Config, Confinement};
@@ -79,13 +79,17 @@ async fn database(config: &Config) -> Check {
     {
         return Check::good(NAME, format!("{database} will be made"));
     }
-    match database.open().await {
-        Ok(store) => {
-            store.close().await;
-            Check::good(NAME, format!("{database} opens"))
+    // Not opened, which would bring its schema up to date.
+    match database.schema().await {
+        Ok(Schema { found, known }) if found > known => {
+            let problem = format!("{database} has schema {found}, this version knows {known}");
+            Check::bad(NAME, problem, "run the version that made it")
+        }
+        Ok(Schema { found, known }) => {
+            Check::good(NAME, format!("{database} answers; schema {found} of {known}"))
         }
         Err(error) => {
-            let remedy = "check its permissions; a database of a newer version needs that version";
+            let remedy = "check that it runs, the URL, and its permissions";
             let error = anyhow::Error::from(error);
             Check::bad(NAME, format!("{database}: {error:#}"), remedy)
         }

@@ -68,3 +68,17 @@ macro_rules! rows_of {
     };
 }
 pub(crate) use rows_of;
+
+/// Leaves out rows of `execution` that others have locked, of those whose ids are in `$rows`, a
+/// table `new`; locks the rest.
+macro_rules! only_unlocked {
+    ($rows:expr) => {
+        concat!(
+            " AND execution.id = ANY (ARRAY(SELECT free.id FROM execution AS free
+                 WHERE free.id IN (SELECT new.id FROM ",
+            $rows,
+            ") FOR UPDATE SKIP LOCKED))"
+        )
+    };
+}
+pub(crate) use only_unlocked;

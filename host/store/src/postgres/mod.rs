@@ -37,8 +37,10 @@ pub(crate) const FULL: &[&str] = &["53100"];
 /// `character_not_in_repertoire`: texts here are UTF-8, of which this engine refuses only NUL.
 pub(crate) const NUL_IN_TEXT: &str = "22021";
 
-/// Connections of one server, besides the one that searches.
-const CONNECTIONS: u32 = 16;
+/// Connections of one server, besides those that search and listen.
+pub const CONNECTIONS: u32 = 16;
+/// Connections that search, listen, and let an administrator in.
+const OTHER_CONNECTIONS: u32 = 3;
 /// How long a call waits for one of them, or for the database to answer at all.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that was idle for longer is asked whether it is still there.
@@ -85,12 +87,14 @@ fn options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
 }
 
 impl PostgresStore {
-    /// Connects to the database of a `postgres://` URL, and brings its schema up to date.
-    pub async fn open(url: &str) -> Result<PostgresStore, OpenError> {
+    /// Connects to the database of a `postgres://` URL, and brings its schema up to date. Takes so
+    /// many connections, or as many as the database allows.
+    pub async fn open(url: &str, connections: u32) -> Result<PostgresStore, OpenError> {
         let options = options(url)?;
         let mut connection = options.connect().await?;
         migrate(&mut connection).await?;
         let voice = Voice::new(&mut connection).await?;
+        let connections = allowed(&mut connection, connections).await?;
         connection.close().await?;
         let pool = |connections| {
             PgPoolOptions::new()
@@ -100,7 +104,7 @@ impl PostgresStore {
                 .before_acquire(|connection, state| Box::pin(still_there(connection, state)))
                 .connect_lazy_with(options.clone())
         };
-        let readers = pool(CONNECTIONS);
+        let readers = pool(connections);
         let writer = Writer::new(readers.clone());
         let states = StateWriter::start(writer.clone());
         let (searcher, listener) = (pool(1), pool(1));
@@ -119,6 +123,23 @@ async fn still_there(
     state: PoolConnectionMetadata,
 ) -> Result<bool, sqlx::Error> {
     Ok(state.idle_for < TRUSTED || connection.ping().await.is_ok())
+}
+
+/// As many connections of those that are wanted as this role may have to this database. Whoever
+/// waits for one that is in use is served in turn; whoever asks the database for one too many is not.
+async fn allowed(connection: &mut PgConnection, wanted: u32) -> Result<u32, sqlx::Error> {
+    let limit: Option<i32> = sqlx::query_scalar(
+        "SELECT LEAST(NULLIF(rolconnlimit, -1), NULLIF(datconnlimit, -1))
+         FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()",
+    )
+    .fetch_one(connection)
+    .await?;
+    let Some(limit) = limit.and_then(|limit| u32::try_from(limit).ok()) else { return Ok(wanted) };
+    let left = limit.saturating_sub(OTHER_CONNECTIONS).max(1);
+    if left < wanted {
+        tracing::warn!(limit, wanted, left, "the database allows this role fewer connections");
+    }
+    Ok(wanted.min(left))
 }
 
 async fn migrate(connection: &mut PgConnection) -> Result<(), OpenError> {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::query;
 use tokio::sync::{mpsc, oneshot};
 
-use super::engine::{Connection, rows_of};
+use super::engine::{Connection, only_unlocked, rows_of};
 use super::rows::{Fields, json_text, micros, optional_json_text};
 use super::workers::within;
 use super::{Writer, logs};
@@ -104,6 +104,13 @@ struct Waiting {
     answer: oneshot::Sender<StoreResult<()>>,
 }
 
+impl Waiting {
+    fn answer(self, result: StoreResult<()>) {
+        // A caller that has gone away wants no answer.
+        let _ = self.answer.send(result);
+    }
+}
+
 impl StateWriter {
     /// Starts the task, which ends with the last of its writers.
     pub(crate) fn start(writer: Writer) -> StateWriter {
@@ -147,25 +154,42 @@ fn next_batch(waiting: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
 
 async fn write_batch(writer: &Writer, batch: Vec<Waiting>) {
     measure::gathered(batch.len());
-    let (mut changes, answers): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|one| (one.change, one.answer)).unzip();
-    let ids: Vec<i64> = changes.iter().map(|change| change.id).collect();
-    let written = if changes.len() == 1 {
-        let change = changes.remove(0);
-        let write = writer.write_one(move |connection| Box::pin(update(connection, change)));
-        write.await.map(|found| if found { HashSet::from([ids[0]]) } else { HashSet::new() })
-    } else {
-        writer.write_one(move |connection| Box::pin(update_all(connection, changes))).await
-    };
-    for (id, answer) in ids.into_iter().zip(answers) {
-        let result = match &written {
-            Ok(written) if written.contains(&id) => Ok(()),
-            Ok(_) => Err(StoreError::Conflict),
-            Err(error) => Err(share(error)),
-        };
-        // A caller that has gone away wants no answer.
-        let _ = answer.send(result);
+    if batch.iter().any(|one| one.change.bytes() > BATCH_BYTES) {
+        for one in batch {
+            write_alone(writer.clone(), one);
+        }
+        return;
     }
+    let changes: Vec<_> = batch.iter().map(|one| &one.change).collect();
+    let changes = json_text(&changes);
+    let write = writer.write_one(move |connection| Box::pin(update_all(connection, changes)));
+    match write.await {
+        Ok(written) => {
+            for one in batch {
+                if written.contains(&one.change.id) {
+                    one.answer(Ok(()));
+                } else {
+                    write_alone(writer.clone(), one);
+                }
+            }
+        }
+        Err(error) => {
+            for one in batch {
+                one.answer(Err(share(&error)));
+            }
+        }
+    }
+}
+
+/// Writes what others must not wait for: what is large, or locked by somebody. What is not where
+/// its change begins is found here as well.
+fn write_alone(writer: Writer, one: Waiting) {
+    tokio::spawn(async move {
+        let Waiting { change, answer } = one;
+        let write = writer.write_one(move |connection| Box::pin(update(connection, change)));
+        let result = write.await.and_then(|found| found.then_some(()).ok_or(StoreError::Conflict));
+        let _ = answer.send(result);
+    });
 }
 
 /// Writes a state together with output, in the transaction of `connection`.
@@ -212,12 +236,9 @@ async fn update(connection: &mut Connection, change: Change) -> StoreResult<bool
     Ok(done.rows_affected() > 0)
 }
 
-/// Writes states of different executions; returns the ids of those that were where their changes
-/// begin.
-async fn update_all(
-    connection: &mut Connection,
-    changes: Vec<Change>,
-) -> StoreResult<HashSet<i64>> {
+/// Writes states of different executions, a JSON array of changes; returns the ids of those that
+/// were where their changes begin, and not locked by anybody.
+async fn update_all(connection: &mut Connection, changes: String) -> StoreResult<HashSet<i64>> {
     let sql = concat!(
         "UPDATE execution SET status = new.status, version = new.version, worker = new.worker,
              starts = new.starts, started_at = new.started_at, updated = new.updated,
@@ -231,9 +252,10 @@ async fn update_all(
         " WHERE execution.id = new.id AND execution.tenant = new.tenant
              AND execution.version = new.version - 1 AND ",
         within!("new.fence"),
+        only_unlocked!(rows_of!("$1", id BIGINT)),
         " RETURNING execution.id"
     );
-    let rows = query(sql).bind(json_text(&changes)).fetch_all(connection).await.stored()?;
+    let rows = query(sql).bind(changes).fetch_all(connection).await.stored()?;
     rows.iter().map(|row| Fields::of(row).table("execution")).collect()
 }
 

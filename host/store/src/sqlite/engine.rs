@@ -64,3 +64,11 @@ macro_rules! rows_of {
     };
 }
 pub(crate) use rows_of;
+
+/// There is one writer, and nobody else's lock.
+macro_rules! only_unlocked {
+    ($rows:expr) => {
+        ""
+    };
+}
+pub(crate) use only_unlocked;

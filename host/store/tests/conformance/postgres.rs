@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use attune_domain::id::TenantId;
 use attune_domain::store::{Heard, PEER_TEXT_BYTES, PeerStore, Store};
-use attune_store::{OpenError, PostgresStore};
+use attune_store::{CONNECTIONS, OpenError, PostgresStore};
 use futures::StreamExt;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -26,7 +26,7 @@ pub(crate) struct Postgres {
 
 pub(crate) async fn open() -> Postgres {
     let url = new_schema().await;
-    let store = PostgresStore::open(&url).await.unwrap();
+    let store = PostgresStore::open(&url, CONNECTIONS).await.unwrap();
     Postgres { url, store }
 }
 
@@ -55,7 +55,7 @@ impl Database for Postgres {
     }
 
     async fn reopen(&mut self) {
-        self.store = PostgresStore::open(&self.url).await.unwrap();
+        self.store = PostgresStore::open(&self.url, CONNECTIONS).await.unwrap();
     }
 
     async fn close(&mut self) {
@@ -82,14 +82,14 @@ async fn a_newer_database_is_refused() {
         .execute(&mut connection)
         .await
         .unwrap();
-    let refused = PostgresStore::open(&database.url).await.err().unwrap();
+    let refused = PostgresStore::open(&database.url, CONNECTIONS).await.err().unwrap();
     assert!(matches!(refused, OpenError::Newer { found: 999, .. }), "{refused}");
 }
 
 #[tokio::test]
 async fn servers_that_start_at_once_migrate_once() {
     let url = new_schema().await;
-    let starts = (0..4).map(|_| PostgresStore::open(&url));
+    let starts = (0..4).map(|_| PostgresStore::open(&url, CONNECTIONS));
     for opened in futures::future::join_all(starts).await {
         opened.unwrap();
     }
@@ -120,7 +120,7 @@ async fn kill_connections(url: &str) {
 #[tokio::test]
 async fn servers_hear_each_other_and_not_themselves() {
     let database = open().await;
-    let other = PostgresStore::open(&database.url).await.unwrap();
+    let other = PostgresStore::open(&database.url, CONNECTIONS).await.unwrap();
     let mut heard = database.store.listen().await.unwrap().unwrap();
     database.store.tell("to myself").await.unwrap();
     other.tell("a word").await.unwrap();
@@ -136,7 +136,7 @@ async fn a_gap_in_what_is_heard_is_told() {
     let mut heard = database.store.listen().await.unwrap().unwrap();
     kill_connections(&database.url).await;
     assert_eq!(heard.next().await, Some(Heard::Gap));
-    let other = PostgresStore::open(&database.url).await.unwrap();
+    let other = PostgresStore::open(&database.url, CONNECTIONS).await.unwrap();
     other.tell("again").await.unwrap();
     assert_eq!(heard.next().await, Some(Heard::Text("again".to_owned())));
 }

@@ -6,7 +6,7 @@ use attune_domain::execution::ExecutionStatus as S;
 use attune_domain::id::{ExecutionId, WorkerId};
 use attune_domain::store::Store;
 use attune_domain::worker::{Capacity, Held};
-use attune_store::{PostgresStore, SqliteStore};
+use attune_store::{CONNECTIONS, PostgresStore, SqliteStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
@@ -62,5 +62,5 @@ async fn postgres() {
     for script in [first, FIRST] {
         sqlx::raw_sql(script).execute(&mut connection).await.unwrap();
     }
-    of_the_first_schema(&PostgresStore::open(&url).await.unwrap()).await;
+    of_the_first_schema(&PostgresStore::open(&url, CONNECTIONS).await.unwrap()).await;
 }

@@ -19,7 +19,7 @@ use attune_domain::execution::ExecutionFilter;
 use attune_domain::id::ExecutionId;
 use attune_domain::page::Page;
 use attune_domain::store::Store;
-use attune_store::Location;
+use attune_store::{CONNECTIONS, Location};
 use tempfile::TempDir;
 
 use crate::scripted_runner::{Script, ScriptedRunner};
@@ -162,7 +162,7 @@ impl Site {
     }
 
     async fn open(&self) -> Arc<dyn Store> {
-        Location::parse(&self.url).unwrap().open().await.unwrap()
+        Location::parse(&self.url).unwrap().open(CONNECTIONS).await.unwrap()
     }
 
     async fn server(&self, work: Work, worker: &str, store: Arc<dyn Store>) -> World {
