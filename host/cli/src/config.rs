@@ -47,7 +47,7 @@ pub(crate) struct Config {
     #[arg(long, env = "ATTUNE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
 
-    /// Connections to a `PostgreSQL` database at once, besides two for searching and listening
+    /// Connections to a `PostgreSQL` database at once, besides three with a purpose of their own
     #[arg(
         long,
         env = "ATTUNE_DATABASE_CONNECTIONS",

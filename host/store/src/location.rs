@@ -40,7 +40,7 @@ impl Location {
     }
 
     /// Opens the database, and brings its schema up to date. `connections` are those that a server
-    /// has to a `PostgreSQL` at once, besides two for searching and listening.
+    /// has to a `PostgreSQL` at once, besides three with a purpose of their own.
     pub async fn open(&self, connections: u32) -> Result<Arc<dyn Store>, OpenError> {
         Ok(match self {
             Location::File(path) => Arc::new(SqliteStore::open(path).await?),

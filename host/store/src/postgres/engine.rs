@@ -16,6 +16,9 @@ pub(crate) type Query<'q> = sqlx::query::Query<'q, Engine, Arguments>;
 /// The result code of asking for a table that is not there: `undefined_table`.
 pub(crate) const NO_TABLE: &str = "42P01";
 
+/// The result code of a lock that was not had in time: `lock_not_available`.
+pub(crate) const LOCKED: Option<&str> = Some("55P03");
+
 /// Locks the rows that are read, and passes over those that others have locked.
 macro_rules! skip_locked {
     () => {
@@ -68,17 +71,3 @@ macro_rules! rows_of {
     };
 }
 pub(crate) use rows_of;
-
-/// Leaves out rows of `execution` that others have locked, of those whose ids are in `$rows`, a
-/// table `new`; locks the rest.
-macro_rules! only_unlocked {
-    ($rows:expr) => {
-        concat!(
-            " AND execution.id = ANY (ARRAY(SELECT free.id FROM execution AS free
-                 WHERE free.id IN (SELECT new.id FROM ",
-            $rows,
-            ") FOR UPDATE SKIP LOCKED))"
-        )
-    };
-}
-pub(crate) use only_unlocked;

@@ -37,10 +37,12 @@ pub(crate) const FULL: &[&str] = &["53100"];
 /// `character_not_in_repertoire`: texts here are UTF-8, of which this engine refuses only NUL.
 pub(crate) const NUL_IN_TEXT: &str = "22021";
 
-/// Connections of one server, besides those that search and listen.
+/// Connections of one server, besides those that search, listen and write states.
 pub const CONNECTIONS: u32 = 16;
-/// Connections that search, listen, and let an administrator in.
-const OTHER_CONNECTIONS: u32 = 3;
+/// Connections that search, listen, write states, and let an administrator in.
+const OTHER_CONNECTIONS: u32 = 4;
+/// How long states that are written together wait for somebody who has locked one of them.
+const HASTE: &str = "100ms";
 /// How long a call waits for one of them, or for the database to answer at all.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that was idle for longer is asked whether it is still there.
@@ -96,7 +98,8 @@ impl PostgresStore {
         let voice = Voice::new(&mut connection).await?;
         let connections = allowed(&mut connection, connections).await?;
         connection.close().await?;
-        let pool = |connections| {
+        let hasty = options.clone().options([("lock_timeout", HASTE)]);
+        let pool = |connections, options: &PgConnectOptions| {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -104,10 +107,10 @@ impl PostgresStore {
                 .before_acquire(|connection, state| Box::pin(still_there(connection, state)))
                 .connect_lazy_with(options.clone())
         };
-        let readers = pool(connections);
-        let writer = Writer::new(readers.clone());
+        let readers = pool(connections, &options);
+        let writer = Writer::new(readers.clone(), pool(1, &hasty));
         let states = StateWriter::start(writer.clone());
-        let (searcher, listener) = (pool(1), pool(1));
+        let (searcher, listener) = (pool(1, &options), pool(1, &options));
         Ok(PostgresStore { writer, states, readers, searcher, listener, voice })
     }
 

@@ -16,11 +16,13 @@ use crate::measure;
 #[derive(Clone)]
 pub(crate) struct Writer {
     pool: Pool,
+    /// Does not wait for locks.
+    hasty: Pool,
 }
 
 impl Writer {
-    pub(crate) fn new(pool: Pool) -> Writer {
-        Writer { pool }
+    pub(crate) fn new(pool: Pool, hasty: Pool) -> Writer {
+        Writer { pool, hasty }
     }
 
     /// Runs `work` and commits it. An error of `work` takes back what it changed.
@@ -52,11 +54,15 @@ impl Writer {
     where
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,
     {
-        let began = Instant::now();
-        let mut connection = self.pool.acquire().await.stored()?;
-        let result = work(&mut connection).await;
-        measure::commit(1, began.elapsed());
-        result
+        one_statement(&self.pool, work).await
+    }
+
+    /// Runs one statement that fails when others have locked what it writes.
+    pub(crate) async fn write_at_once<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,
+    {
+        one_statement(&self.hasty, work).await
     }
 
     /// The same as [`write`](Self::write): only other engines know a cheaper way.
@@ -67,4 +73,15 @@ impl Writer {
     {
         self.write(work).await
     }
+}
+
+async fn one_statement<T, F>(pool: &Pool, work: F) -> StoreResult<T>
+where
+    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,
+{
+    let began = Instant::now();
+    let mut connection = pool.acquire().await.stored()?;
+    let result = work(&mut connection).await;
+    measure::commit(1, began.elapsed());
+    result
 }

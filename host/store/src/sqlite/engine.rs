@@ -15,6 +15,9 @@ pub(crate) type Query<'q> = sqlx::query::Query<'q, Engine, Arguments>;
 /// of which mean that this is no database of attune.
 pub(crate) const NO_TABLE: &str = "1";
 
+/// There is one writer, who waits for no lock.
+pub(crate) const LOCKED: Option<&str> = None;
+
 /// There is one writer, and nobody else's lock.
 macro_rules! skip_locked {
     () => {
@@ -64,11 +67,3 @@ macro_rules! rows_of {
     };
 }
 pub(crate) use rows_of;
-
-/// There is one writer, and nobody else's lock.
-macro_rules! only_unlocked {
-    ($rows:expr) => {
-        ""
-    };
-}
-pub(crate) use only_unlocked;

@@ -78,6 +78,15 @@ impl Writer {
         self.hand_over(work, Undo::Nothing).await
     }
 
+    /// Like [`Writer::write_one`]: nobody here holds a lock for which others would wait.
+    pub(crate) async fn write_at_once<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
+    {
+        self.write_one(work).await
+    }
+
     async fn hand_over<T, F>(&self, work: F, undo: Undo) -> StoreResult<T>
     where
         T: Send + 'static,
