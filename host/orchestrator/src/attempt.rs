@@ -32,7 +32,7 @@ pub(crate) fn spawn(
     let tracker = shared.attempts.clone();
     // Noted before the task runs, so that a cancel that comes at once finds it.
     shared.live.runs(execution.tenant, execution.id, execution.state.lease);
-    shared.live.attend(execution.id);
+    shared.attendance.attend(execution.id);
     tracker.spawn(
         async move {
             let attempt = see_through(&shared, execution.clone(), runnable, place);
@@ -51,7 +51,7 @@ pub(crate) fn spawn(
                     true
                 }
             };
-            shared.live.leave(execution.id, failed);
+            shared.attendance.leave(execution.id, failed);
         }
         .instrument(span),
     );
@@ -99,6 +99,10 @@ async fn until_over(
         Err(StepError::Illegal(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
+    // A request that was created started may have waited for its answer for longer than its lease.
+    if shared.holder().map(|holder| holder.lease) != execution.state.lease {
+        return Err(StepError::LeaseLost);
+    }
     let output = OutputLog::new(shared, &execution);
     let report = run(shared, &execution, prepared.job.clone(), place, &output).await;
     tracing::debug!(end = ?report.end, usage = ?report.usage, "run over");

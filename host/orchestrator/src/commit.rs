@@ -72,8 +72,7 @@ async fn step_at(
                 if is_written(&stored.state, state) {
                     return Ok(follow_up(shared, execution, old_status, transition).await);
                 }
-                let unchanged = stored.state.version == execution.state.version;
-                if fence.is_some() && (unchanged || stored.state.lease != fence) {
+                if fence.is_some() && !is_same_holding(&execution.state, &stored.state) {
                     return Err(StepError::LeaseLost);
                 }
                 execution = stored;
@@ -87,6 +86,15 @@ async fn step_at(
 fn is_written(stored: &State, state: &State) -> bool {
     (stored.version, stored.status, stored.lease, stored.updated)
         == (state.version, state.status, state.lease, state.updated)
+}
+
+/// Whether what is stored is what became of the holding that `known` is a state of, by a cancel
+/// or an end. What went back to the queue may be held here again, under the same lease.
+fn is_same_holding(known: &State, stored: &State) -> bool {
+    let moved_on = stored.status == ExecutionStatus::Canceling || stored.status.is_terminal();
+    (stored.lease, stored.starts) == (known.lease, known.starts)
+        && stored.version != known.version
+        && moved_on
 }
 
 /// Announces a step that was committed, and does what follows from it.

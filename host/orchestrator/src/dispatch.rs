@@ -72,6 +72,7 @@ async fn claim_and_start(
     }
     let Some(holder) = shared.may_claim() else { return Ok(None) };
     let wanted = u32::try_from(places.len()).unwrap_or(u32::MAX);
+    let _taking = shared.attendance.taking();
     let (began, now) = (Instant::now(), shared.clock.now());
     let claimed = shared.store.claim(holder, wanted, served, now).await?;
     measure::claim(&claimed, began.elapsed(), now);

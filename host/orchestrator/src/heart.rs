@@ -81,7 +81,7 @@ async fn look(shared: &Arc<Shared>, watch: &mut Watch) -> StoreResult<()> {
     keep_lease(shared).await?;
     if let Some(holder) = shared.holder() {
         let held = shared.store.held_under(holder.lease).await?;
-        stop_cancelled(shared, &held).await;
+        stop_cancelled(shared, &held);
         watch.own(shared, held);
     }
     if shared.store.is_shared() {
@@ -136,10 +136,11 @@ fn lose(shared: &Shared, holder: Holder) {
 }
 
 /// Stops runs whose cancel was asked of another server, if that could not be told.
-async fn stop_cancelled(shared: &Shared, held: &[Execution]) {
+fn stop_cancelled(shared: &Shared, held: &[Execution]) {
     for execution in held {
         if execution.state.status == ExecutionStatus::Canceling {
-            shared.live.stop(execution.id).await;
+            // One that is not noted yet is told after the next look.
+            shared.live.stop_noted(execution.id);
         }
     }
 }
@@ -150,27 +151,41 @@ struct Watch {
     watcher: Watcher,
     live: HashSet<LeaseId>,
     settling: Option<JoinHandle<()>>,
-    /// Executions that nobody here sees through, at which version, and over how many looks.
-    unattended: HashMap<ExecutionId, (i64, u32)>,
+    unattended: HashMap<ExecutionId, Unattended>,
+}
+
+/// An execution that is held here, and that nobody here sees through.
+#[derive(Clone, Copy)]
+struct Unattended {
+    version: i64,
+    looks: u32,
+    /// Takings that had begun when it was first seen: it can be of no other.
+    takings: u64,
 }
 
 impl Watch {
     /// Settles what is held here and was not seen through by anybody for as long as a lease.
     fn own(&mut self, shared: &Arc<Shared>, held: Vec<Execution>) {
         let patience = if shared.store.is_shared() { PATIENCE } else { 1 };
+        let ids = held.iter().map(|execution| execution.id).collect();
+        shared.attendance.forget_failed_but(&ids);
         let before = std::mem::take(&mut self.unattended);
         for execution in held {
             let (id, version) = (execution.id, execution.state.version);
-            if shared.live.is_attended(id) {
+            if shared.attendance.is_attended(id) {
                 continue;
             }
-            let looks = match before.get(&id) {
-                Some((seen, looks)) if *seen == version => looks + 1,
-                _ => 0,
+            let seen = match before.get(&id) {
+                Some(seen) if seen.version == version => {
+                    Unattended { looks: seen.looks + 1, ..*seen }
+                }
+                _ => Unattended { version, looks: 0, takings: shared.attendance.takings() },
             };
-            self.unattended.insert(id, (version, looks));
-            // Once, or again after as long a time.
-            if looks > 0 && looks % patience == 0 {
+            self.unattended.insert(id, seen);
+            // Once, or again after as long a time; and not while somebody may still hear that it
+            // was given to them.
+            let is_time = seen.looks > 0 && seen.looks % patience == 0;
+            if is_time && shared.attendance.are_over(seen.takings) {
                 tokio::spawn(settle_unattended(shared.clone(), execution));
             }
         }

@@ -7,6 +7,7 @@
 //! store, how it runs in the runner.
 
 mod attempt;
+mod attendance;
 mod cancel;
 mod commit;
 mod dispatch;

@@ -16,15 +16,6 @@ pub(crate) struct Live {
     again: Notify,
     /// Read while executions are created started, until their runs are noted here.
     starts: RwLock<()>,
-    attempts: Mutex<HashMap<ExecutionId, Attempts>>,
-}
-
-/// Who sees an execution through, from its claim to its committed end.
-#[derive(Default)]
-struct Attempts {
-    going: usize,
-    /// One could not commit what it came to.
-    failed: bool,
 }
 
 #[derive(Default)]
@@ -82,8 +73,8 @@ impl Live {
         self.stop_noted(id)
     }
 
-    /// Whether the run of `id` was here to be told.
-    fn stop_noted(&self, id: ExecutionId) -> bool {
+    /// Tells the run of `id` to stop, if it is noted here; whether it was.
+    pub(crate) fn stop_noted(&self, id: ExecutionId) -> bool {
         let entries = self.lock();
         let run = entries.get(&id).and_then(|entry| entry.run.as_ref());
         run.inspect(|run| run.stop.cancel()).is_some()
@@ -149,43 +140,6 @@ impl Live {
                 entries.remove(&id);
             }
         }
-    }
-
-    /// Notes that somebody sees `id` through from now on.
-    pub(crate) fn attend(&self, id: ExecutionId) {
-        self.attempts().entry(id).or_default().going += 1;
-    }
-
-    /// Whoever saw `id` through does so no more; `failed` if what it came to is not committed.
-    pub(crate) fn leave(&self, id: ExecutionId, failed: bool) {
-        let mut attempts = self.attempts();
-        if let Some(entry) = attempts.get_mut(&id) {
-            entry.going = entry.going.saturating_sub(1);
-            entry.failed |= failed;
-            if entry.going == 0 && !entry.failed {
-                attempts.remove(&id);
-            }
-        }
-    }
-
-    /// Whether somebody sees `id` through.
-    pub(crate) fn is_attended(&self, id: ExecutionId) -> bool {
-        self.attempts().get(&id).is_some_and(|attempts| attempts.going > 0)
-    }
-
-    /// Forgets that seeing `id` through has failed; tells whether it had.
-    pub(crate) fn forget_failed(&self, id: ExecutionId) -> bool {
-        let mut attempts = self.attempts();
-        let failed = attempts.get(&id).is_some_and(|attempts| attempts.going == 0);
-        if failed {
-            attempts.remove(&id);
-        }
-        failed
-    }
-
-    fn attempts(&self) -> MutexGuard<'_, HashMap<ExecutionId, Attempts>> {
-        // As with the entries.
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands the end to all who wait for it.

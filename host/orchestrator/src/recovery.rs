@@ -43,7 +43,7 @@ async fn settle(shared: &Shared, orphan: Execution) -> StoreResult<bool> {
 /// its claim, or the request for it, and was lost before it could say so. It was not started, or
 /// an attempt at it has failed.
 pub(crate) async fn settle_unattended(shared: &Shared, held: Execution) -> StoreResult<bool> {
-    let begun = shared.live.forget_failed(held.id);
+    let begun = shared.attendance.has_failed(held.id);
     let event = match held.state.status {
         ExecutionStatus::Scheduled | ExecutionStatus::Running if !begun => Event::Released,
         _ => settlement(shared, &held).await?,

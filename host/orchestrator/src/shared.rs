@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Parts;
+use crate::attendance::Attendance;
 use crate::history;
 use crate::live::Live;
 use crate::no_runner::NoRunner;
@@ -80,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     holding: Mutex<Holding>,
     pub(crate) live: Live,
+    pub(crate) attendance: Attendance,
     pub(crate) mouth: Mouth,
     pub(crate) notices: broadcast::Sender<Notice>,
     /// Runs from their claim to their committed end, and what may become one: a request
@@ -105,6 +107,7 @@ impl Shared {
             settings: parts.settings,
             holding: Mutex::default(),
             live: Live::default(),
+            attendance: Attendance::default(),
             mouth,
             notices: broadcast::Sender::new(NOTICES_KEPT),
             attempts: TaskTracker::new(),

@@ -99,6 +99,7 @@ async fn create(
         state,
         idempotency: request.idempotency,
     };
+    let _taking = place.is_some().then(|| shared.attendance.taking());
     // A cancel may see the commit before the run is noted, and then waits for this.
     let _starting = if place.is_some() { Some(shared.live.starting().await) } else { None };
     match shared.store.submit(scope, new, now).await? {

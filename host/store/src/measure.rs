@@ -15,7 +15,7 @@ pub fn describe_metrics() {
     describe_histogram!(
         COMMIT,
         Unit::Seconds,
-        "Time of a transaction that wrote, from its first statement until it was on disk."
+        "Time of a transaction, or a single statement, that wrote, until it was on disk."
     );
     describe_histogram!(
         STATE_BATCH,

@@ -19,9 +19,12 @@ pub(crate) fn evict(cache: &Path, in_use: &[PathBuf], bytes: u64) -> io::Result<
     for other in others.into_iter().rev() {
         if kept.saturating_add(other.bytes) <= bytes {
             kept += other.bytes;
-        } else {
-            tracing::info!(path = %other.path.display(), "compiled code that is not in use goes");
-            fs::remove_file(&other.path)?;
+            continue;
+        }
+        let path = other.path.display();
+        match fs::remove_file(&other.path) {
+            Ok(()) => tracing::info!(%path, "compiled code that is not in use goes"),
+            Err(error) => tracing::warn!(%path, %error, "compiled code cannot be deleted"),
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::protocol::{FromRunner, OUTPUT_WINDOW, Report, RunId};
 /// What a runner says about one run. The end of the channel is the end of the runner.
 #[derive(Debug)]
 pub(super) enum Event {
-    Started,
+    Started { primed: bool },
     Output(Stream, Bytes),
     Ended(Report, Bytes),
 }
@@ -72,10 +72,7 @@ impl Followers {
     /// Passes a message on. A run that nobody follows any more still ends.
     pub(super) fn hear(&mut self, message: FromRunner, body: Bytes) -> Result<(), Breach> {
         let (run, event) = match message {
-            FromRunner::Started { run, primed } => {
-                measure::instance(primed);
-                (run, Event::Started)
-            }
+            FromRunner::Started { run, primed } => (run, Event::Started { primed }),
             FromRunner::Output { run, stream } => (run, Event::Output(stream, body)),
             FromRunner::Ended { run, report } => (run, Event::Ended(report, body)),
             other => return Err(Breach::Unexpected(format!("{other:?}"))),
@@ -95,9 +92,10 @@ impl Followers {
 impl Follower {
     fn admit(&mut self, event: &Event) -> Result<(), Breach> {
         match event {
-            Event::Started if self.started => Err(Breach::StartedTwice),
-            Event::Started => {
+            Event::Started { .. } if self.started => Err(Breach::StartedTwice),
+            Event::Started { primed } => {
                 self.started = true;
+                measure::instance(*primed);
                 Ok(())
             }
             Event::Output(_, bytes) if bytes.is_empty() => Err(Breach::EmptyOutput),

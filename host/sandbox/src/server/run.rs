@@ -118,7 +118,7 @@ impl<'a> Followed<'a> {
     ) -> Option<RunReport> {
         match event {
             None => return Some(self.lost()),
-            Some(Event::Started) => self.entered = Lost::MaybeStarted,
+            Some(Event::Started { .. }) => self.entered = Lost::MaybeStarted,
             Some(Event::Output(stream, bytes)) => {
                 let (length, heard_at) = (bytes.len(), Instant::now());
                 output.write(stream, bytes).await;

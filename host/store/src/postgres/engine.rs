@@ -19,10 +19,10 @@ pub(crate) const NO_TABLE: &str = "42P01";
 /// The result code of a lock that was not had in time: `lock_not_available`.
 pub(crate) const LOCKED: Option<&str> = Some("55P03");
 
-/// Locks the rows that are read, and passes over those that others have locked.
+/// Locks the rows of `execution` that are read, and passes over those that others have locked.
 macro_rules! skip_locked {
     () => {
-        " FOR UPDATE SKIP LOCKED"
+        " FOR UPDATE OF execution SKIP LOCKED"
     };
 }
 pub(crate) use skip_locked;

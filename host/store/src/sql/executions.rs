@@ -151,7 +151,7 @@ impl ExecutionStore for EngineStore {
     }
 
     async fn waiting(&self) -> StoreResult<Vec<Waiting>> {
-        claims::waiting(&self.readers).await
+        claims::waiting(self.readers_for(true)).await
     }
 
     async fn claim(

@@ -16,7 +16,7 @@ use super::engine::{Connection, LOCKED, rows_of};
 use super::rows::{Fields, json_text, micros, optional_json_text};
 use super::workers::within;
 use super::{Writer, logs};
-use crate::error::{Stored, closed, share};
+use crate::error::{Stored, closed, is_engine_failure, share};
 use crate::measure;
 
 /// States that one statement writes at most; bounds how long the first one waits.
@@ -173,9 +173,15 @@ async fn write_batch(writer: &Writer, batch: Vec<Waiting>) {
                 }
             }
         }
-        Err(error) => {
+        Err(error) if is_engine_failure(&error) => {
             for one in batch {
                 one.answer(Err(share(&error)));
+            }
+        }
+        // One of them has something wrong with it.
+        Err(_) => {
+            for one in batch {
+                write_alone(writer.clone(), one);
             }
         }
     }
