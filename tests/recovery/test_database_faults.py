@@ -238,6 +238,26 @@ def test_every_connection_waits(start_server: StartServer, signed_in: SignIn, ur
     assert (stats["pending"], stats["running"]) == (0, 0)
 
 
+@pytest.mark.allow_log(*DATABASE_LOST, SLOW, '"message":"error from `before_acquire`"')
+def test_a_silent_database_is_noticed(start_server: StartServer, signed_in: SignIn) -> None:
+    """No connection is closed, and none answers: the server says so, and loses nothing."""
+    with cluster() as own:
+        url = own.new_database()
+        server = start_server(database_url=url, runners=1, places_per_runner=4)
+        api = signed_in(server)
+        install_behaviour(api)
+        running = [begun(api, seconds=2) for _ in range(3)]
+        with own.silent():
+            wait_until(lambda: api.get("/health/ready").status_code == 503, what="the silence")
+            not_renewed = "the lease cannot be renewed, the database does not answer"
+            wait_until(lambda: not_renewed in server.log.read_text(), timeout=60, what="the beat")
+        wait_until(lambda: api.get("/health/ready").status_code == 200, timeout=30, what="an answer")
+        for number in running:
+            assert api.ended(number)["status"] == "completed"
+        assert api.result("behaviour.say", {"stdout": "again"})["stdout"] == "again"
+        assert server.stop() == 0
+
+
 @pytest.mark.allow_log('"message":"the database allows this role fewer connections')
 def test_the_database_gives_fewer_connections_than_the_server_wants(
     start_server: StartServer, signed_in: SignIn, postgres: Cluster

@@ -1,7 +1,6 @@
 """What a server tells of itself while it is in trouble, or has much to do."""
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -129,12 +128,11 @@ def test_a_server_that_lost_its_lease_is_not_ready(
     """Another server has taken it, gives no sign of life, and is taken for lost in turn."""
     with cluster() as own:
         url = own.new_database()
-        name = urlsplit(url).path.removeprefix("/")
         server = start_server(database_url=url, lease_seconds=2, metrics_listen="127.0.0.1:0")
         own.sql(
             "UPDATE lease SET ended = granted; INSERT INTO lease (worker, home, beat, granted)"
             " SELECT worker, 'elsewhere', 0, granted FROM lease",
-            name,
+            url,
         )
         wait_until(lambda: readiness(server.url)[0] == 503, what="the loss to show")
         assert "lost its lease" in readiness(server.url)[1]

@@ -7,12 +7,15 @@
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from support.processes import tree
 
 ROOT = Path(__file__).resolve().parents[2]
 URL = "ATTUNE_TEST_POSTGRES"
@@ -52,6 +55,19 @@ class Cluster:
     def stop(self, mode: str = "immediate") -> None:
         """`immediate` leaves the database as a crash would, `fast` closes it."""
         self._run("pg_ctl", "--wait", f"--mode={mode}", "stop")
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """It takes what is sent and says nothing, as one does that is gone without a word."""
+        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
+        stopped = tree(postmaster)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
 
     @property
     def log(self) -> Path:

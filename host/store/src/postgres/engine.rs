@@ -1,6 +1,9 @@
 //! What `sql` needs to know of `PostgreSQL`.
 
+use std::io;
+
 use attune_domain::store::StoreResult;
+use tokio::time::timeout;
 
 use crate::error::Stored;
 
@@ -71,3 +74,9 @@ macro_rules! rows_of {
     };
 }
 pub(crate) use rows_of;
+
+/// The answer to what a lease hangs on, unless the database is gone without a word.
+pub(crate) async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let answer = timeout(super::ANSWER, asked).await;
+    answer.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
+}

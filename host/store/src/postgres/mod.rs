@@ -6,6 +6,7 @@ mod peers;
 mod sql;
 mod writer;
 
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use attune_domain::store::{Store, StoreResult};
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _};
+use tokio::time::timeout;
 
 use crate::error::{OpenError, Stored};
 use crate::location::Schema;
@@ -45,6 +47,11 @@ const OTHER_CONNECTIONS: u32 = 4;
 const HASTE: &str = "100ms";
 /// How long a call waits for one of them, or for the database to answer at all.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a write, or a look that a lease hangs on, waits for a database to answer that may be
+/// gone without a word. Longer than what waits for locks.
+const ANSWER: Duration = Duration::from_secs(15);
+/// The same for the question whether it is still there.
+const PING_ANSWER: Duration = Duration::from_secs(1);
 /// A connection that was idle for longer is asked whether it is still there.
 const TRUSTED: Duration = Duration::from_millis(100);
 /// Held while a server migrates, so that two that start at once do not both.
@@ -125,7 +132,13 @@ async fn still_there(
     connection: &mut PgConnection,
     state: PoolConnectionMetadata,
 ) -> Result<bool, sqlx::Error> {
-    Ok(state.idle_for < TRUSTED || connection.ping().await.is_ok())
+    if state.idle_for < TRUSTED {
+        return Ok(true);
+    }
+    let answer = timeout(PING_ANSWER, connection.ping()).await;
+    // A connection that says nothing is not closed nicely, which would take as long.
+    let answer = answer.map_err(|_| sqlx::Error::Io(io::ErrorKind::TimedOut.into()))?;
+    Ok(answer.is_ok())
 }
 
 /// As many connections of those that are wanted as this role may have to this database. Whoever

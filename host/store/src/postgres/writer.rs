@@ -6,9 +6,13 @@ use std::time::Instant;
 
 use attune_domain::store::{StoreError, StoreResult};
 use futures::future::BoxFuture;
+use sqlx::Connection as _;
+use sqlx::pool::PoolConnection;
+use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::engine::{Connection, Pool};
+use super::ANSWER;
+use super::engine::{Connection, Engine, Pool};
 use crate::error::Stored;
 use crate::measure;
 
@@ -37,13 +41,11 @@ impl Writer {
     {
         let pool = self.pool.clone();
         let task = async move {
+            let mut connection = pool.acquire().await.stored()?;
             let began = Instant::now();
-            let mut transaction = pool.begin().await.stored()?;
-            // An early return drops the transaction, which takes it back.
-            let result = work(&mut transaction).await?;
-            transaction.commit().await.stored()?;
+            let answer = timeout(ANSWER, transact(&mut connection, work)).await;
             measure::commit(1, began.elapsed());
-            Ok(result)
+            answer.unwrap_or_else(|_| Err(unanswered(connection)))
         };
         let ended = tokio::spawn(task.in_current_span()).await;
         ended.unwrap_or_else(|panic| Err(StoreError::Unavailable(Box::new(panic))))
@@ -75,13 +77,31 @@ impl Writer {
     }
 }
 
+async fn transact<T, F>(connection: &mut Connection, work: F) -> StoreResult<T>
+where
+    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,
+{
+    let mut transaction = connection.begin().await.stored()?;
+    // An early return drops the transaction, which takes it back.
+    let result = work(&mut transaction).await?;
+    transaction.commit().await.stored()?;
+    Ok(result)
+}
+
 async fn one_statement<T, F>(pool: &Pool, work: F) -> StoreResult<T>
 where
     F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, StoreResult<T>>,
 {
-    let began = Instant::now();
     let mut connection = pool.acquire().await.stored()?;
-    let result = work(&mut connection).await;
+    let began = Instant::now();
+    let answer = timeout(ANSWER, work(&mut connection)).await;
     measure::commit(1, began.elapsed());
-    result
+    answer.unwrap_or_else(|_| Err(unanswered(connection)))
+}
+
+/// What was asked on this connection may have been done or not; nothing more is asked on it.
+fn unanswered(mut connection: PoolConnection<Engine>) -> StoreError {
+    connection.close_on_drop();
+    measure::unavailable();
+    StoreError::Unavailable(format!("the database did not answer for {ANSWER:?}").into())
 }

@@ -10,7 +10,7 @@ use sqlx::query;
 
 use super::EngineStore;
 use super::claims::readable;
-use super::engine::{Connection, lock, skip_locked};
+use super::engine::{Connection, in_time, lock, skip_locked};
 use super::executions::execution_columns;
 use super::rows::{Fields, json_text, micros};
 use crate::error::Stored;
@@ -103,13 +103,11 @@ impl WorkerStore for EngineStore {
     }
 
     async fn pulses(&self) -> StoreResult<Vec<Pulse>> {
-        let rows = query(
+        let pulses = query(
             "SELECT lease.id, worker.id, worker.name, lease.home, lease.beat FROM lease
              JOIN worker ON worker.id = lease.worker WHERE lease.ended IS NULL",
-        )
-        .fetch_all(&self.readers)
-        .await
-        .stored()?;
+        );
+        let rows = in_time(pulses.fetch_all(&self.readers)).await.stored()?;
         rows.iter().map(|row| read_pulse(&mut Fields::of(row))).collect()
     }
 
@@ -120,7 +118,8 @@ impl WorkerStore for EngineStore {
             " FROM execution WHERE lease = $1 AND status IN ('scheduled', 'running', 'canceling')
              ORDER BY execution.id"
         );
-        let rows = query(sql).bind(lease.0).fetch_all(&self.readers).await.stored()?;
+        let held = query(sql).bind(lease.0);
+        let rows = in_time(held.fetch_all(&self.readers)).await.stored()?;
         Ok(rows.iter().filter_map(readable).collect())
     }
 
@@ -135,7 +134,8 @@ impl WorkerStore for EngineStore {
             // What somebody is about to change would keep whoever settles it waiting.
             skip_locked!()
         );
-        let rows = query(sql).bind(i64::from(limit)).fetch_all(&self.readers).await.stored()?;
+        let orphans = query(sql).bind(i64::from(limit));
+        let rows = in_time(orphans.fetch_all(&self.readers)).await.stored()?;
         Ok(rows.iter().filter_map(readable).collect())
     }
 

@@ -67,3 +67,8 @@ macro_rules! rows_of {
     };
 }
 pub(crate) use rows_of;
+
+/// The answer; a file always gives one.
+pub(crate) async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    asked.await
+}
