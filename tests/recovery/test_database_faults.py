@@ -251,7 +251,7 @@ def test_a_silent_database_is_noticed(start_server: StartServer, signed_in: Sign
             wait_until(lambda: api.get("/health/ready").status_code == 503, what="the silence")
             not_renewed = "the lease cannot be renewed, the database does not answer"
             wait_until(lambda: not_renewed in server.log.read_text(), timeout=60, what="the beat")
-        wait_until(lambda: api.get("/health/ready").status_code == 200, timeout=30, what="an answer")
+        wait_until(lambda: api.get("/health/ready").status_code == 200, timeout=30, what="the end")
         for number in running:
             assert api.ended(number)["status"] == "completed"
         assert api.result("behaviour.say", {"stdout": "again"})["stdout"] == "again"
