@@ -152,8 +152,7 @@ def ratios_of(metrics: Numbers) -> Numbers:
         "burst_to_spawning": metrics["burst_per_second"] / metrics["spawning_per_second"],
         "compute_to_native": {kind: round(ratio, 2) for kind, ratio in compute.items()},
         "queue_full_to_empty": {
-            name: metrics[f"claims_{name}"]["full_ms"] / metrics[f"claims_{name}"]["empty_ms"]
-            for name in ("sqlite", "postgres")
+            name: metrics[f"claims_{name}"]["full_to_empty"] for name in ("sqlite", "postgres")
         },
         "compute_worst": percentile(list(compute.values()), 1.0),
     }

@@ -15,14 +15,15 @@ CLAIMERS = 4
 def on_each_engine() -> dict[str, dict[str, Any]]:
     """Both with durable commits."""
     with tempfile.TemporaryDirectory(prefix="attune-claims-") as home:
-        sqlite = measured(f"sqlite:{home}/attune.db")
-    with cluster(fsync="on") as postgres:
-        return {"sqlite": sqlite, "postgres": measured(postgres.url())}
+        sqlite = measured(f"sqlite:{home}/filled.db", f"sqlite:{home}/empty.db")
+    with cluster(fsync="on") as own:
+        postgres = measured(own.new_database(), own.new_database())
+    return {"sqlite": sqlite, "postgres": postgres}
 
 
-def measured(url: str) -> dict[str, Any]:
+def measured(url: str, empty_url: str) -> dict[str, Any]:
     program = ROOT / "target" / "release" / "examples" / "claims"
-    command = [str(program), url, str(ROWS), str(CLAIMERS)]
+    command = [str(program), url, empty_url, str(ROWS), str(CLAIMERS)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     numbers: dict[str, Any] = json.loads(done.stdout)
     return numbers

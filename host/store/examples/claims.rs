@@ -1,5 +1,6 @@
-//! `claims URL ROWS CLAIMERS`: how many executions a second are claimed and finished, and how
-//! long one takes when many wait. Prints one JSON object. For `make bench`.
+//! `claims URL EMPTY_URL ROWS CLAIMERS`: how many executions a second are claimed and finished, and
+//! how long one takes when many wait, or have been, beside a database in which none do. Prints one
+//! JSON object. For `make bench`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool that measures")]
 
@@ -30,23 +31,66 @@ const SINGLES: usize = 200;
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, rows, claimers] = arguments.as_slice() else { panic!("claims URL ROWS CLAIMERS") };
-    let store = Location::parse(url).unwrap().open(CONNECTIONS).await.unwrap();
-    let scope = Scope::of_tenant(&store.embedded_tenant().await.unwrap());
-    let holder = lease(&*store, "latency").await;
-
-    let empty = latency(&store, scope, holder).await;
-    fill(&store, scope, rows.parse().unwrap()).await;
-    let full = latency(&store, scope, holder).await;
-    let rate = drain(&store, scope, claimers.parse().unwrap()).await;
-    let history = latency(&store, scope, holder).await;
+    let [url, empty_url, rows, claimers] = arguments.as_slice() else {
+        panic!("claims URL EMPTY_URL ROWS CLAIMERS")
+    };
+    let (filled, empty) = (Site::open(url).await, Site::open(empty_url).await);
+    // Plans and caches come to rest.
+    beside(&filled, &empty).await;
+    fill(&filled.store, filled.scope, rows.parse().unwrap()).await;
+    let queue = beside(&filled, &empty).await;
+    let rate = drain(&filled.store, filled.scope, claimers.parse().unwrap()).await;
+    let history = beside(&filled, &empty).await;
     println!(
         "{}",
         json!({
-            "per_second": rate, "empty_ms": empty, "full_ms": full, "history_ms": history,
+            "per_second": rate,
+            "full_ms": queue.0, "empty_ms": queue.1, "full_to_empty": queue.0 / queue.1,
+            "history_to_empty": history.0 / history.1,
         })
     );
-    store.close().await;
+    filled.store.close().await;
+    empty.store.close().await;
+}
+
+/// A database, and somebody who claims in it.
+struct Site {
+    store: Arc<dyn Store>,
+    scope: Scope,
+    holder: Holder,
+}
+
+impl Site {
+    async fn open(url: &str) -> Site {
+        let store = Location::parse(url).unwrap().open(CONNECTIONS).await.unwrap();
+        let scope = Scope::of_tenant(&store.embedded_tenant().await.unwrap());
+        let holder = lease(&*store, "latency").await;
+        Site { store, scope, holder }
+    }
+
+    /// From a claim of one to its end.
+    async fn latency(&self) -> Duration {
+        submit(&*self.store, self.scope).await;
+        let started = Instant::now();
+        let claimed = self.store.claim(self.holder, 1, None, now()).await.unwrap().remove(0);
+        finish(&*self.store, self.scope, claimed).await;
+        started.elapsed()
+    }
+}
+
+/// Milliseconds in the middle, of each of two; in turns, so that what slows the machine down slows
+/// both.
+async fn beside(one: &Site, other: &Site) -> (f64, f64) {
+    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    for _ in 0..SINGLES {
+        ones.push(one.latency().await);
+        others.push(other.latency().await);
+    }
+    let [one, other] = [ones, others].map(|mut times| {
+        times.sort_unstable();
+        times[SINGLES / 2].as_secs_f64() * 1000.0
+    });
+    (one, other)
 }
 
 fn now() -> Timestamp {
@@ -85,20 +129,6 @@ async fn fill(store: &Arc<dyn Store>, scope: Scope, rows: usize) {
     submissions.buffer_unordered(256).for_each(async |_| {}).await;
 }
 
-/// Milliseconds from a claim of one to its end, in the middle.
-async fn latency(store: &Arc<dyn Store>, scope: Scope, holder: Holder) -> f64 {
-    let mut times = Vec::new();
-    for _ in 0..SINGLES {
-        submit(&**store, scope).await;
-        let started = Instant::now();
-        let claimed = store.claim(holder, 1, None, now()).await.unwrap().remove(0);
-        finish(&**store, scope, claimed).await;
-        times.push(started.elapsed());
-    }
-    times.sort_unstable();
-    milliseconds(times[SINGLES / 2])
-}
-
 /// Claims and finishes all that waits; tells how many a second.
 async fn drain(store: &Arc<dyn Store>, scope: Scope, claimers: usize) -> f64 {
     let done = Arc::new(AtomicUsize::new(0));
@@ -133,8 +163,4 @@ async fn finish(store: &dyn Store, scope: Scope, claimed: Execution) {
     let state = apply(&claimed.state, end, now()).unwrap().state;
     assert_eq!(state.status, ExecutionStatus::Failed);
     store.write_state(scope, claimed.id, &state, Vec::new(), claimed.state.lease).await.unwrap();
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }

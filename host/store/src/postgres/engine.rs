@@ -75,6 +75,15 @@ macro_rules! rows_of {
 }
 pub(crate) use rows_of;
 
+/// Has rows of `execution` looked up by the ids in `$rows`, a table `new`. A plan that is made
+/// while there are few would join them all, and go on to when there are many.
+macro_rules! looked_up {
+    ($rows:expr) => {
+        concat!(" AND execution.id = ANY (ARRAY(SELECT new.id FROM ", $rows, "))")
+    };
+}
+pub(crate) use looked_up;
+
 /// The answer to what a lease hangs on, unless the database is gone without a word.
 pub(crate) async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     let answer = timeout(super::ANSWER, asked).await;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::query;
 use tokio::sync::{mpsc, oneshot};
 
-use super::engine::{Connection, LOCKED, rows_of};
+use super::engine::{Connection, LOCKED, looked_up, rows_of};
 use super::rows::{Fields, json_text, micros, optional_json_text};
 use super::workers::within;
 use super::{Writer, logs};
@@ -258,6 +258,7 @@ async fn update_all(connection: &mut Connection, changes: String) -> StoreResult
         " WHERE execution.id = new.id AND execution.tenant = new.tenant
              AND execution.version = new.version - 1 AND ",
         within!("new.fence"),
+        looked_up!(rows_of!("$1", id BIGINT)),
         " RETURNING execution.id"
     );
     let rows = match query(sql).bind(changes).fetch_all(connection).await {
