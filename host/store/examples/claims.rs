@@ -22,9 +22,9 @@ use futures::stream;
 use serde_json::json;
 
 /// Executions claimed in one commit.
-const BATCH: u32 = 64;
+const BATCH: u32 = 128;
 /// Writes of one claimer that are on their way at once.
-const IN_FLIGHT: usize = 64;
+const IN_FLIGHT: usize = 128;
 /// Claims whose latency is measured.
 const SINGLES: usize = 200;
 
