@@ -141,7 +141,8 @@ async fn still_there(
     Ok(answer.is_ok())
 }
 
-/// As many connections of those that are wanted as this role may have to this database. Whoever
+/// As many connections of those that are wanted as this role may have to this database, if no other
+/// server shares the limit: then each has to be told its share (`--database-connections`). Whoever
 /// waits for one that is in use is served in turn; whoever asks the database for one too many is not.
 async fn allowed(connection: &mut PgConnection, wanted: u32) -> Result<u32, sqlx::Error> {
     let limit: Option<i32> = sqlx::query_scalar(

@@ -24,43 +24,71 @@ const FIRST: &str = "
         (2, 1, 9, 'demo.old', 'running', 2, 7, 1, 5, 5, 5, '{}', '{}', NULL),
         (3, 1, 9, 'demo.old', 'requested', 0, NULL, 0, NULL, 5, 5, '{}', '{}', NULL);";
 
-async fn of_the_first_schema(store: &dyn Store) {
+/// The same under the second one, where the run was held under a lease, by a worker that is
+/// cordoned and of which the first knew less.
+const SECOND: &str = "
+    CREATE TABLE schema_migration (number BIGINT NOT NULL PRIMARY KEY);
+    INSERT INTO schema_migration VALUES (1), (2);
+    INSERT INTO worker (id, name, seen, created, updated, running, places, cordoned_at) VALUES
+        (7, 'attune-standalone', 5, 1, 5, 1, 8, 4);
+    INSERT INTO lease (id, worker, home, beat, granted, ended) VALUES (5, 7, 'home', 3, 4, 6);
+    INSERT INTO execution (id, tenant, action, action_ref, status, version, worker, lease, starts,
+        started_at, created, updated, extra, env_vars, result) VALUES
+        (1, 1, 9, 'demo.old', 'completed', 3, 7, 5, 1, 5, 5, 6, '{}', '{}', '{\"data\": 1}'),
+        (2, 1, 9, 'demo.old', 'running', 2, 7, 5, 1, 5, 5, 5, '{}', '{}', NULL),
+        (3, 1, 9, 'demo.old', 'requested', 0, NULL, NULL, 0, NULL, 5, 5, '{}', '{}', NULL);";
+
+/// The scripts that make a database of each earlier schema, with work in it.
+macro_rules! earlier {
+    ($engine:literal) => {{
+        let first = include_str!(concat!("../../migrations/", $engine, "/0001_first.sql"));
+        let second = include_str!(concat!("../../migrations/", $engine, "/0002_leases.sql"));
+        [vec![first, FIRST], vec![first, second, SECOND]]
+    }};
+}
+
+async fn nothing_is_lost(store: &dyn Store) {
     let old = store.execution(own(), ExecutionId(1)).await.unwrap().unwrap();
     assert_eq!((old.state.status, &old.state.result.unwrap()["data"]), (S::Completed, &1.into()));
     let orphans = store.orphans(9).await.unwrap();
     assert_eq!(orphans.iter().map(|held| held.id.0).collect::<Vec<_>>(), [2]);
     assert_eq!(orphans[0].state.worker, Some(WorkerId(7)));
 
-    let worker = store.worker(WorkerId(7)).await.unwrap().unwrap();
-    assert_eq!((worker.capacity, worker.held), (Capacity::default(), Held::default()));
-
     let holder = lease(store, "attune-standalone").await;
     assert_eq!(holder.worker, WorkerId(7));
     let claimed = store.claim(holder, 9, None, at(9)).await.unwrap();
     assert_eq!(claimed.iter().map(|claimed| claimed.id.0).collect::<Vec<_>>(), [3]);
+
+    let worker = store.worker(WorkerId(7)).await.unwrap().unwrap();
+    assert_eq!(worker.held, Held { scheduled: 1, ..Held::default() });
+    let capacity = Capacity { places: 16, runtimes: Vec::new() };
+    store.renew_lease(holder.lease, capacity.clone(), at(10)).await.unwrap();
+    assert_eq!(store.worker(WorkerId(7)).await.unwrap().unwrap().capacity, capacity);
 }
 
 #[tokio::test]
 async fn sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    let path: &Path = &folder.path().join("attune.db");
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-    let mut connection = options.connect().await.unwrap();
-    let first = include_str!("../../migrations/sqlite/0001_first.sql");
-    for script in [first, FIRST] {
-        sqlx::raw_sql(script).execute(&mut connection).await.unwrap();
+    for scripts in earlier!("sqlite") {
+        let folder = tempfile::tempdir().unwrap();
+        let path: &Path = &folder.path().join("attune.db");
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        for script in scripts {
+            sqlx::raw_sql(script).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        nothing_is_lost(&SqliteStore::open(path).await.unwrap()).await;
     }
-    connection.close().await.unwrap();
-    of_the_first_schema(&SqliteStore::open(path).await.unwrap()).await;
 }
 
 #[tokio::test]
 async fn postgres() {
-    let url = postgres::new_schema().await;
-    let mut connection = postgres::connect(&url).await;
-    let first = include_str!("../../migrations/postgres/0001_first.sql");
-    for script in [first, FIRST] {
-        sqlx::raw_sql(script).execute(&mut connection).await.unwrap();
+    for scripts in earlier!("postgres") {
+        let url = postgres::new_schema().await;
+        let mut connection = postgres::connect(&url).await;
+        for script in scripts {
+            sqlx::raw_sql(script).execute(&mut connection).await.unwrap();
+        }
+        nothing_is_lost(&PostgresStore::open(&url, CONNECTIONS).await.unwrap()).await;
     }
-    of_the_first_schema(&PostgresStore::open(&url, CONNECTIONS).await.unwrap()).await;
 }
