@@ -36,12 +36,19 @@ pub(crate) struct Problem {
     body: ErrorBody,
     /// Answered in the nested form that a missing or invalid bearer token gets.
     bearer: bool,
+    /// The rest of the request is not read, so that the connection serves no other.
+    closes: bool,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, error: impl Into<String>) -> Problem {
         let body = ErrorBody { error: error.into(), code, details: None };
-        Problem { status, body, bearer: false }
+        Problem { status, body, bearer: false, closes: false }
+    }
+
+    /// The same, of a request that was not read to its end.
+    pub(crate) fn closing(self) -> Problem {
+        Problem { closes: true, ..self }
     }
 
     pub(crate) fn bad_request(error: impl Into<String>) -> Problem {
@@ -133,6 +140,10 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        if self.closes {
+            let refusal = Problem { closes: false, ..self };
+            return ([(header::CONNECTION, "close")], refusal).into_response();
+        }
         if !self.bearer {
             return (self.status, Json(self.body)).into_response();
         }

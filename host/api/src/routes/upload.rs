@@ -33,7 +33,8 @@ async fn upload_pack(
 ) -> Result<(StatusCode, Json<Single<PackInstallResponse>>), Problem> {
     decide_early(&caller, Resource::Packs, Verb::Install)?;
     let _permit = state.uploads.acquire().await;
-    let form = read(request, state.settings.max_upload_bytes).await?;
+    // A client that is not told would send its next request where nobody reads any more.
+    let form = read(request, state.settings.max_upload_bytes).await.map_err(Problem::closing)?;
     let incoming = state.catalog.read(form.archive).await?;
     decide_pack(&caller, Verb::Install, incoming.reference())?;
     check_delegation_of_upload(&state, &caller, &incoming).await?;
