@@ -12,6 +12,7 @@ command -v python3 >/dev/null || missing+=(python3)
 if [ "${1-}" = test ]; then
     [ -d /usr/lib/postgresql ] || missing+=(postgresql)
     command -v faketime >/dev/null || missing+=(faketime)
+    command -v openssl >/dev/null || missing+=(openssl)
 fi
 
 if ! command -v cargo >/dev/null; then
