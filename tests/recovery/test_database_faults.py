@@ -20,7 +20,7 @@ from support.logs import DATABASE_LOST
 from support.packs import install_behaviour, small_pack, unique
 from support.postgres import Cluster, cluster, holding, psql
 from support.proxy import between
-from support.runs import begun
+from support.runs import accepted_until_full, begun
 from support.server import LOGIN, PASSWORD, Server
 from support.sse import listening
 from support.wait import wait_until
@@ -305,18 +305,7 @@ def test_a_full_disk_refuses_clearly_and_recovers(
     install_behaviour(api)
     running = begun(api, seconds=1)
     filler = fill()
-
-    accepted: list[int] = []
-
-    def refusal() -> str:
-        response = api.post(EXECUTE, SAY)
-        if response.status_code == 201:
-            # The tables still had room in their own files.
-            accepted.append(data(response, 201)["id"])
-            return ""
-        return error(response, 507, "INSUFFICIENT_STORAGE")
-
-    wait_until(refusal, timeout=30, what="a refusal")
+    accepted = accepted_until_full(api)
     # More than fits into what the tables have left in their files, and not to be compressed.
     large = small_pack(unique(), run=f"{secrets.token_hex(500_000)!r}\n")
     error(api.upload(large), 507, "INSUFFICIENT_STORAGE")

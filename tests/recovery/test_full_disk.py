@@ -8,7 +8,7 @@ import pytest
 from support.api import TERMINAL, Api, data, error
 from support.disk import Disk, mounted
 from support.packs import install_behaviour, small_pack, unique
-from support.runs import begun
+from support.runs import accepted_until_full, begun
 from support.server import Server
 from support.wait import wait_until
 
@@ -33,18 +33,7 @@ def test_full_and_free_again(
     install_behaviour(api)
     assert api.run("behaviour.say", {"stdout": "before"})["status"] == "completed"
     filler = small_disk.fill()
-
-    accepted: list[int] = []
-
-    def refusal() -> str:
-        response = api.post(EXECUTE, SAY)
-        if response.status_code == 201:
-            # The database still had room in its own files.
-            accepted.append(data(response, 201)["id"])
-            return ""
-        return error(response, 507, "INSUFFICIENT_STORAGE")
-
-    wait_until(refusal, timeout=30, what="a refusal")
+    accepted = accepted_until_full(api)
     error(api.upload(small_pack(unique())), 507, "INSUFFICIENT_STORAGE")
     assert api.get("/health").status_code == 200
     assert data(api.get("/api/v1/packs/behaviour"))["ref"] == "behaviour"

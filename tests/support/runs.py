@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from support.api import Api
+from support.api import Api, data, error
 from support.sse import events
+from support.wait import wait_until
 
 
 def begun(api: Api, action: str = "sleeper", pack: str = "behaviour", **parameters: Any) -> int:
@@ -12,3 +13,20 @@ def begun(api: Api, action: str = "sleeper", pack: str = "behaviour", **paramete
     path = f"/api/v1/executions/{number}/logs/stdout/stream"
     assert any("begun" in event.data for event in events(api, path))
     return number
+
+
+def accepted_until_full(api: Api) -> list[int]:
+    """Ask for runs until the server says that the disk is full; return those it still took."""
+    accepted: list[int] = []
+    body = {"action_ref": "behaviour.say", "parameters": {"stdout": "x" * 20_000}}
+
+    def refusal() -> str:
+        response = api.post("/api/v1/executions/execute", body)
+        if response.status_code == 201:
+            # The database still had room in its own files.
+            accepted.append(data(response, 201)["id"])
+            return ""
+        return error(response, 507, "INSUFFICIENT_STORAGE")
+
+    wait_until(refusal, timeout=30, what="a refusal")
+    return accepted
