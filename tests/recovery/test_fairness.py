@@ -20,7 +20,7 @@ def test_a_backlog_delays_others_by_one_run_for_each_place(
     busy = signed_in(server)
     install_behaviour(busy)
     quiet = of_another_tenant(server, postgres, database)
-    queue_many(busy, postgres, database)
+    queue_many(server, busy, postgres, database)
     wait_until(lambda: data(busy.get("/api/v1/executions/stats"))["completed"] > PLACES, 60)
 
     for _ in range(5):
@@ -36,10 +36,12 @@ def test_a_backlog_delays_others_by_one_run_for_each_place(
     assert data(busy.get("/api/v1/executions/stats"))["pending"] > BACKLOG / 2
 
 
-def queue_many(api: Api, postgres: Cluster, database: str) -> None:
+def queue_many(server: Server, api: Api, postgres: Cluster, database: str) -> None:
     """By SQL, as so many requests would take minutes."""
     worker = api.get("/api/v1/workers").json()["items"][0]["id"]
     assert api.post(f"/api/v1/workers/{worker}/cordon", {}).status_code == 200
+    heeded = "this worker's cordon was changed"
+    wait_until(lambda: heeded in server.log.read_text(), what="the cordon to be heeded")
     number = api.submit("behaviour.say", {"stdout": "x"})["id"]
     columns = (
         "tenant, action, action_ref, executor, status, version, starts, created, updated,"

@@ -60,13 +60,15 @@ class Cluster:
     def silent(self) -> Iterator[None]:
         """It takes what is sent and says nothing, as one does that is gone without a word."""
         postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGSTOP)
         stopped = tree(postmaster)
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            for pid in stopped:
+            # The postmaster last: until then those that have ended meanwhile keep their numbers.
+            for pid in reversed(stopped):
                 os.kill(pid, signal.SIGCONT)
 
     @property
