@@ -150,9 +150,14 @@ def within(at: datetime, execution: Json, begin: str) -> bool:
 
 def once_ended(api: Api, number: int, deadline: float) -> Json:
     """The execution when it is over, or as it is when that takes too long."""
-    seconds = max(0, round(deadline - time.monotonic()))
     path = f"/api/v1/executions/{number}"
-    execution: Json = data(api.http.get(path, headers={"Prefer": f"wait={seconds}"}))
+    while True:
+        seconds = max(0, round(deadline - time.monotonic()))
+        answer = api.http.get(path, headers={"Prefer": f"wait={seconds}"})
+        # The database was taken away in the middle of it.
+        if answer.status_code != 503 or not seconds:
+            break
+    execution: Json = data(answer)
     return execution
 
 
