@@ -11,6 +11,7 @@ mod access;
 mod auth;
 mod envelope;
 mod input;
+mod inside;
 mod measure;
 mod middleware;
 mod models;
@@ -23,6 +24,7 @@ mod waiting;
 
 pub use auth::claims::fingerprint;
 pub use auth::passwords::{HashError, hash_password};
+pub use inside::InsideApi;
 pub use measure::describe_metrics;
 pub use server::{router, serve, serve_metrics};
 pub use state::{ApiParts, ApiSettings, Exposition, SecretBytes};

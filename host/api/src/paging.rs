@@ -12,6 +12,8 @@ pub(crate) struct Family {
 impl Family {
     /// Packs, actions and the sub-lists, with `page` and `page_size`.
     pub(crate) const BY_REF: Family = Family { default: 50, cap: 100 };
+    /// Audit events, with `page` and `per_page`.
+    pub(crate) const AUDIT: Family = Family { default: 50, cap: 500 };
     /// Executions, with `page` and `per_page`.
     pub(crate) const EXECUTIONS: Family = Family { default: 20, cap: 100 };
 

@@ -49,7 +49,7 @@ pub async fn serve_metrics(listener: TcpListener, parts: ApiParts) -> std::io::R
     axum::serve(listener, enclose(routes::without_credentials(), state)).await
 }
 
-fn assemble(parts: ApiParts, stopping: CancellationToken) -> Router {
+pub(crate) fn assemble(parts: ApiParts, stopping: CancellationToken) -> Router {
     let version = parts.settings.version.clone();
     let routes = if parts.settings.health_only {
         routes::health_only()

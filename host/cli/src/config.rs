@@ -5,6 +5,7 @@
 //! default. What is given wrongly stops the start with its name. Secrets are no
 //! settings: they come from the environment only, see [`environment`].
 
+mod egress;
 pub(crate) mod environment;
 mod limits;
 mod load;
@@ -16,6 +17,7 @@ use attune_store::{CONNECTIONS, Location};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use egress::EgressSettings;
 pub(crate) use limits::{ArchiveSettings, LimitSettings};
 pub(crate) use load::load;
 
@@ -131,6 +133,9 @@ pub(crate) struct Config {
     /// The longest time, in milliseconds, that an action's manifest may ask for
     #[arg(long, env = "ATTUNE_MAX_WALL_MS", default_value_t = 3_600_000, value_name = "MS")]
     pub max_wall_ms: u64,
+
+    #[command(flatten)]
+    pub egress: EgressSettings,
 
     #[command(flatten)]
     pub limits: LimitSettings,

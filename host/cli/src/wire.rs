@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use attune_api::{ApiParts, ApiSettings, SecretBytes};
+use attune_api::{ApiParts, ApiSettings, InsideApi, SecretBytes};
 use attune_catalog::Catalog;
 use attune_domain::access::Scope;
 use attune_domain::clock::Clock;
 use attune_domain::runner::{Runner, Runtime};
 use attune_domain::store::Store;
 use attune_domain::worker::RuntimeSupport;
+use attune_egress::Broker;
 use attune_orchestrator::Orchestrator;
 use attune_sandbox::{RuntimeImage, Sandbox};
 use bytes::Bytes;
@@ -59,8 +60,14 @@ pub(crate) async fn start(
     let store = store.with_context(|| format!("database {database} cannot be opened"))?;
     agree_on_secret(&*store, &jwt).await?;
     let catalog = start_catalog(config, store.clone(), clock.clone(), &data).await?;
-    let sandbox =
-        if config.has(Role::Runner) { Some(start_sandbox(config, &data).await?) } else { None };
+    let broker = Broker::start((&config.egress).into(), store.clone(), clock.clone())
+        .context("actions have no way into the network")?;
+    let broker = Arc::new(broker);
+    let sandbox = if config.has(Role::Runner) {
+        Some(start_sandbox(config, &data, broker.clone()).await?)
+    } else {
+        None
+    };
     let orchestrator = Orchestrator::start(attune_orchestrator::Parts {
         store: store.clone(),
         runner: sandbox.clone().map(|sandbox| sandbox as Arc<dyn Runner>),
@@ -78,6 +85,9 @@ pub(crate) async fn start(
         exposition: measurements.exposition(orchestrator.clone(), sandbox.clone()),
         settings: api_settings(config, &jwt),
     };
+    let authority = reachable(address).to_string();
+    let authority = authority.parse().context("the address of the API has no authority")?;
+    broker.serve_inside(authority, Arc::new(InsideApi::new(parts.clone())));
     Ok(Server { parts, orchestrator, sandbox, store, _data: data })
 }
 
@@ -181,7 +191,11 @@ async fn start_catalog(
     Ok(Arc::new(catalog))
 }
 
-async fn start_sandbox(config: &Config, data: &DataDir) -> anyhow::Result<Arc<Sandbox>> {
+async fn start_sandbox(
+    config: &Config,
+    data: &DataDir,
+    broker: Arc<Broker>,
+) -> anyhow::Result<Arc<Sandbox>> {
     let settings = attune_sandbox::Settings {
         args: vec!["runner".into()],
         runtimes: vec![RuntimeImage {
@@ -204,7 +218,7 @@ async fn start_sandbox(config: &Config, data: &DataDir) -> anyhow::Result<Arc<Sa
         idle_retire: Duration::from_mins(1),
         start_patience: Duration::from_secs(30),
     };
-    Sandbox::start(settings).await.context("the sandbox cannot be started")
+    Sandbox::start(settings, broker).await.context("the sandbox cannot be started")
 }
 
 fn orchestrator_settings(
@@ -223,6 +237,7 @@ fn orchestrator_settings(
             versions: vec![embedded::PYTHON_VERSION.to_owned()],
         }],
         limits: (&config.limits).into(),
+        http: (&config.limits).into(),
         max_wall: Duration::from_millis(config.max_wall_ms),
         drain: Duration::from_secs(config.drain_seconds),
         api_url: format!("http://{}", reachable(address)),

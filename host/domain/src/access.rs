@@ -12,6 +12,7 @@ use crate::execution::Execution;
 use crate::id::{IdentityId, TenantId};
 use crate::identity::{Identity, TokenKind};
 use crate::pack::Pack;
+use crate::words::words;
 
 /// The tenant a store call is confined to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,20 +94,6 @@ impl Principal {
     pub fn grants(&self) -> &[Grant] {
         &self.grants
     }
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $(#[serde(rename = $word)] $variant),* }
-
-        impl $name {
-            pub fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $word),* }
-            }
-        }
-    };
 }
 
 words! {

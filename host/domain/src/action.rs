@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Json;
 use crate::clock::Timestamp;
+use crate::egress::grant::HttpGrant;
 use crate::id::{ActionId, PackId, TenantId};
 use crate::pack::Pack;
 
@@ -62,6 +63,8 @@ pub struct RunSpec {
     pub timeout: Option<Duration>,
     /// Bytes of memory; none means the server's default.
     pub memory_bytes: Option<u64>,
+    /// What it may reach (`permissions.http`).
+    pub http: Vec<HttpGrant>,
 }
 
 /// An action, as stored.

@@ -36,6 +36,8 @@ ids! {
     LeaseId,
     /// A named list of grants.
     PermissionSetId,
+    /// Something that was done or refused.
+    AuditEventId,
 }
 
 impl TenantId {

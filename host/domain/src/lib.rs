@@ -7,7 +7,9 @@
 
 pub mod access;
 pub mod action;
+pub mod audit;
 pub mod clock;
+pub mod egress;
 pub mod entry;
 pub mod execution;
 pub mod id;
@@ -23,6 +25,7 @@ pub mod runner;
 pub mod schema;
 pub mod secret_parameters;
 pub mod store;
+pub mod words;
 pub mod worker;
 
 /// A JSON value, as it travels on the wire and rests in the store.

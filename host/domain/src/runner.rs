@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::egress::Caller;
 use crate::id::{ExecutionId, TenantId};
 use crate::limits::Limits;
 use crate::{Json, JsonObject};
@@ -38,6 +39,8 @@ pub struct Job {
     /// For the function contract.
     pub context: JsonObject,
     pub limits: Limits,
+    /// Who asks when the guest asks for something of the network.
+    pub caller: Caller,
 }
 
 /// Interpreters that live in the sandbox.

@@ -23,6 +23,17 @@ pub fn redacted(params: &JsonObject, schema: &Json) -> Option<JsonObject> {
     hide_in(&mut redacted, &secrets).then_some(redacted)
 }
 
+/// Whether all of the parameter is secret.
+pub fn is_secret_parameter(schema: &Json, name: &str) -> bool {
+    let properties = match schema.as_object() {
+        Some(json_schema) if is_json_schema(json_schema) => json_schema.get("properties"),
+        Some(_) => Some(schema),
+        None => None,
+    };
+    let parameter = properties.and_then(|properties| properties.get(name)?.as_object());
+    parameter.is_some_and(is_secret)
+}
+
 /// The secret parts of a value.
 enum Secrets<'a> {
     All,

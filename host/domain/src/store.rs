@@ -11,11 +11,12 @@ use futures::stream::BoxStream;
 
 use crate::access::{Grant, PermissionSet, Scope, Tenant};
 use crate::action::{Action, ActionChange, NewAction, RunnableAction};
+use crate::audit::{AuditEvent, AuditFilter, NewAuditEvent};
 use crate::clock::Timestamp;
 use crate::execution::{
     Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State, Waiting,
 };
-use crate::id::{ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
+use crate::id::{AuditEventId, ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
 use crate::identity::{Identity, IssuedToken, NewIdentity};
 use crate::pack::{NewPack, Pack, PackChange, PackInstall};
 use crate::page::{Listing, Page};
@@ -377,6 +378,27 @@ pub trait PeerStore: Send + Sync {
 /// The longest text that can be said to other processes.
 pub const PEER_TEXT_BYTES: usize = 7000;
 
+/// The audit of a tenant.
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    async fn record_audit_event(
+        &self,
+        scope: Scope,
+        event: NewAuditEvent,
+        now: Timestamp,
+    ) -> StoreResult<()>;
+
+    /// Newest first.
+    async fn audit_events(
+        &self,
+        scope: Scope,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> StoreResult<Listing<AuditEvent>>;
+
+    async fn audit_event(&self, scope: Scope, id: AuditEventId) -> StoreResult<Option<AuditEvent>>;
+}
+
 /// What all servers of an installation have to agree on.
 #[async_trait]
 pub trait InstallationStore: Send + Sync {
@@ -397,6 +419,7 @@ pub trait Store:
     + ExecutionStore
     + WorkerStore
     + PeerStore
+    + AuditStore
     + InstallationStore
 {
     /// Whether other processes may use the database at the same time. Where they cannot, an

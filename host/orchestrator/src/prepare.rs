@@ -1,8 +1,11 @@
 //! From a stored execution to the job a runner is given.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use attune_domain::access::Scope;
 use attune_domain::action::{Action, ParameterDelivery, ParameterFormat, RunnableAction};
+use attune_domain::egress::{Caller, Network};
 use attune_domain::entry::entry_of;
 use attune_domain::execution::Execution;
 use attune_domain::execution::outcome::{self, Outcome};
@@ -31,8 +34,9 @@ pub(crate) async fn job(
     runnable: &RunnableAction,
 ) -> Result<Job, Outcome> {
     let action = &runnable.action;
-    let params = filled(action, execution.config.as_ref())
+    let mut params = filled(action, execution.config.as_ref())
         .map_err(|violation| outcome::of_violation(&violation))?;
+    let secrets = withhold(action, &mut params);
     let runtime = runtime(action).map_err(|problem| outcome::of_setup_problem(&problem))?;
     let Some(digest) = runnable.pack.digest.as_deref().filter(|_| !action.is_adhoc) else {
         let problem = format!("action '{}' has no executable content", action.reference);
@@ -61,7 +65,34 @@ pub(crate) async fn job(
         context: context(execution, action),
         params,
         limits: limits(&shared.settings, action),
+        caller: Caller {
+            scope: Scope::of_execution(execution),
+            execution: execution.id,
+            action: action.reference.as_str().into(),
+            executor: execution.executor,
+            network: Arc::new(Network {
+                grants: action.run.http.clone(),
+                secrets,
+                limits: shared.settings.http,
+            }),
+        },
     })
+}
+
+/// Takes away what the manifest wants the guest not to have, and leaves placeholders, which the
+/// broker fills in.
+fn withhold(action: &Action, params: &mut JsonObject) -> BTreeMap<String, String> {
+    let mut secrets = BTreeMap::new();
+    for name in action.run.http.iter().flat_map(|grant| &grant.secrets) {
+        if secrets.contains_key(name) {
+            continue;
+        }
+        if let Some(Json::String(value)) = params.get_mut(name) {
+            let placeholder = format!("{{{{secret:{name}}}}}");
+            secrets.insert(name.clone(), std::mem::replace(value, placeholder));
+        }
+    }
+    secrets
 }
 
 fn filled(action: &Action, config: Option<&JsonObject>) -> Result<JsonObject, Violation> {

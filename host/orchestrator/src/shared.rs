@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use attune_domain::clock::Clock;
+use attune_domain::egress::HttpLimits;
 use attune_domain::execution::{Execution, ExecutionStatus, outcome};
 use attune_domain::id::WorkerId;
 use attune_domain::limits::Limits;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub runtimes: Vec<RuntimeSupport>,
     /// Limits of a run whose action declares none.
     pub limits: Limits,
+    /// What a run may use of the network.
+    pub http: HttpLimits,
     /// The longest wall clock an action may declare.
     pub max_wall: Duration,
     /// How long running work may go on after the server was told to stop.

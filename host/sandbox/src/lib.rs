@@ -22,6 +22,7 @@ mod protocol;
 mod runner;
 mod server;
 mod settings;
+mod window;
 
 /// For the test that attacks the second wall from within; not part of the product.
 #[doc(hidden)]
@@ -33,6 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use attune_domain::egress::Egress;
 use attune_domain::runner::{Job, Lost, OutputSink, Place, RunEnd, RunReport, Runner, StopSignal};
 use tokio::sync::Semaphore;
 
@@ -70,17 +72,21 @@ const NOT_STARTED: RunEnd = RunEnd::Lost(Lost::BeforeStart);
 pub struct Sandbox {
     pool: Arc<Pool>,
     places: Arc<Semaphore>,
+    egress: Arc<dyn Egress>,
 }
 
 impl Sandbox {
     /// Compiles the runtimes if this machine has not yet (seconds, once), and starts the
-    /// first runner.
-    pub async fn start(settings: Settings) -> Result<Arc<Sandbox>, SandboxError> {
+    /// first runner. What guests ask of the network goes to `egress`.
+    pub async fn start(
+        settings: Settings,
+        egress: Arc<dyn Egress>,
+    ) -> Result<Arc<Sandbox>, SandboxError> {
         check_confinement(&settings)?;
         prepare_scratch(&settings.scratch_dir).map_err(SandboxError::Scratch)?;
         let places = settings.runners * settings.places_per_runner;
         let pool = Pool::start(settings).await?;
-        Ok(Arc::new(Sandbox { pool, places: Arc::new(Semaphore::new(places)) }))
+        Ok(Arc::new(Sandbox { pool, places: Arc::new(Semaphore::new(places)), egress }))
     }
 
     /// Brings up to date what is not counted as it happens, but looked at.
@@ -132,7 +138,9 @@ impl Runner for Sandbox {
                 lease = self.pool.lease(job.tenant) => lease,
             };
             let report = match lease {
-                Ok(lease) => server::run::follow(&lease, &job, output, &mut stop).await,
+                Ok(lease) => {
+                    server::run::follow(&lease, &job, &self.egress, output, &mut stop).await
+                }
                 // Another server, or this one later, can still do it.
                 Err(SandboxError::Closed | SandboxError::NoRunner(_)) => {
                     return server::run::unseen(NOT_STARTED);

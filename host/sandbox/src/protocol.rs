@@ -9,6 +9,8 @@
 //! at the start of a server), or `Load` → `Bind` → many `Run`s. Each run gives
 //! `Started`, `Output`…, `Ended`.
 
+mod http;
+
 use std::path::PathBuf;
 
 use attune_domain::limits::Limits;
@@ -19,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use tokio_util::codec::LengthDelimitedCodec;
 
 use crate::settings::Confinement;
+
+pub(crate) use http::{Answer, ExchangeId, FieldList, HTTP_WINDOW, MAX_HEAD, RequestHead, Said};
 
 /// Numbers the runs of one runner.
 pub(crate) type RunId = u64;
@@ -50,6 +54,8 @@ pub(crate) enum ToRunner {
     Stop { run: RunId },
     /// So many bytes of output have been taken.
     Consumed { run: RunId, bytes: u64 },
+    /// What came of a guest's request.
+    Http { run: RunId, exchange: ExchangeId, answer: Answer },
 }
 
 /// All that a bound runner may touch of the file system.
@@ -74,6 +80,8 @@ pub(crate) struct Run {
     /// Where in the body the parameter file begins, if there is one.
     pub(crate) parameter_file_at: Option<usize>,
     pub(crate) limits: Limits,
+    /// Requests that it may have at once.
+    pub(crate) exchanges: u32,
 }
 
 /// From a runner.
@@ -93,6 +101,12 @@ pub(crate) enum FromRunner {
     Output {
         run: RunId,
         stream: Stream,
+    },
+    /// The guest wants something of the network.
+    Http {
+        run: RunId,
+        exchange: ExchangeId,
+        said: Said,
     },
     /// Nothing follows; the body is the guest's response, if it gave one.
     Ended {
@@ -157,6 +171,7 @@ mod tests {
             request: "{}".into(),
             parameter_file_at: None,
             limits: Limits::default(),
+            exchanges: 1,
         };
         let frame = encode(&ToRunner::Run(run.clone()), b"stdin");
         let (message, body) = decode::<ToRunner>(BytesMut::from(&frame[..])).unwrap();

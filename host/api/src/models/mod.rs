@@ -2,6 +2,7 @@
 //! with the keys that must always be present. Nullable ones are sent as null.
 
 pub(crate) mod action;
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod execution;
 pub(crate) mod extras;

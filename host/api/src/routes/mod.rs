@@ -4,6 +4,7 @@
 mod account;
 mod actions;
 mod agent;
+mod audit;
 mod auth;
 pub(crate) mod docs;
 mod executions;
@@ -52,7 +53,8 @@ pub(crate) fn described(version: &str) -> OpenApiRouter<ApiState> {
         .merge(stream::routes())
         .merge(logs::routes())
         .merge(agent::routes())
-        .merge(workers::routes());
+        .merge(workers::routes())
+        .merge(audit::routes());
     OpenApiRouter::with_openapi(document(version))
         .merge(health::routes())
         .merge(metrics::routes())

@@ -7,11 +7,13 @@ use attune_domain::Json;
 use attune_domain::action::{
     NewAction, OnLost, OutputFormat, ParameterDelivery, ParameterFormat, RunSpec, runtime_ref,
 };
+use attune_domain::egress::grant::HttpGrant;
 use attune_domain::entry::entry_of;
 use attune_domain::schema::check_schema;
 use serde::Deserialize;
 
 use super::echoed::Echoed;
+use super::permissions::{PermissionsYaml, http_grants};
 use super::{ManifestError, reference, yaml};
 use crate::files::{PackFile, PackFiles};
 
@@ -43,6 +45,7 @@ struct ActionYaml {
     timeout: Option<NonZeroU32>,
     /// MiB.
     memory_mb: Option<NonZeroU32>,
+    permissions: Option<PermissionsYaml>,
 }
 
 /// Reads one action; none if its author has switched it off.
@@ -52,9 +55,10 @@ pub(super) fn read(
     pack_ref: &str,
     files: &PackFiles,
 ) -> Result<Option<NewAction>, ManifestError> {
-    let yaml: ActionYaml = yaml::read(path, &file.bytes)?;
+    let mut yaml: ActionYaml = yaml::read(path, &file.bytes)?;
     let echoed: Echoed = yaml::read(path, &file.bytes)?;
-    let run = run_spec(&yaml);
+    let http = http_grants(path, yaml.permissions.take(), yaml.parameters.as_ref())?;
+    let run = run_spec(&yaml, http);
     let runtime = runtime_ref(yaml.runner_type.as_deref().unwrap_or(DEFAULT_RUNNER)).to_owned();
     let entrypoint = entrypoint(path, &yaml, &runtime, files)?;
     let reference = reference::of_component(path, yaml.reference, pack_ref)?;
@@ -84,7 +88,7 @@ fn parameters(path: &str, schema: Option<Json>) -> Result<Option<Json>, Manifest
     Ok(schema)
 }
 
-fn run_spec(yaml: &ActionYaml) -> RunSpec {
+fn run_spec(yaml: &ActionYaml, http: Vec<HttpGrant>) -> RunSpec {
     RunSpec {
         parameter_delivery: yaml.parameter_delivery.unwrap_or_default(),
         parameter_format: yaml.parameter_format.unwrap_or_default(),
@@ -92,6 +96,7 @@ fn run_spec(yaml: &ActionYaml) -> RunSpec {
         on_lost: yaml.on_lost.unwrap_or_default(),
         timeout: yaml.timeout.map(|seconds| Duration::from_secs(seconds.get().into())),
         memory_bytes: yaml.memory_mb.map(|mib| u64::from(mib.get()) << 20),
+        http,
     }
 }
 

@@ -8,6 +8,7 @@ mod echoed;
 mod error;
 mod pack;
 mod permission_set;
+mod permissions;
 mod reference;
 mod yaml;
 

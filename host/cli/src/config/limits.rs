@@ -2,6 +2,7 @@
 //! the rooms that keep the limits.
 
 use attune_catalog::ArchiveLimits;
+use attune_domain::egress::HttpLimits;
 use attune_domain::limits::Limits;
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,34 @@ pub(crate) struct LimitSettings {
     #[arg(id = "limits.open_files", long = "limits-open-files", env = "ATTUNE_LIMITS_OPEN_FILES",
           default_value_t = Limits::default().open_files, value_name = "N")]
     pub open_files: u32,
+
+    /// Requests over the network at once
+    #[arg(id = "limits.http_exchanges", long = "limits-http-exchanges",
+          env = "ATTUNE_LIMITS_HTTP_EXCHANGES",
+          default_value_t = HttpLimits::default().exchanges, value_name = "N")]
+    pub http_exchanges: u32,
+
+    /// Bytes of one request's body
+    #[arg(id = "limits.http_request_bytes", long = "limits-http-request-bytes",
+          env = "ATTUNE_LIMITS_HTTP_REQUEST_BYTES",
+          default_value_t = HttpLimits::default().request_bytes, value_name = "BYTES")]
+    pub http_request_bytes: u64,
+
+    /// Bytes of one response's body
+    #[arg(id = "limits.http_response_bytes", long = "limits-http-response-bytes",
+          env = "ATTUNE_LIMITS_HTTP_RESPONSE_BYTES",
+          default_value_t = HttpLimits::default().response_bytes, value_name = "BYTES")]
+    pub http_response_bytes: u64,
+}
+
+impl From<&LimitSettings> for HttpLimits {
+    fn from(settings: &LimitSettings) -> HttpLimits {
+        HttpLimits {
+            exchanges: settings.http_exchanges,
+            request_bytes: settings.http_request_bytes,
+            response_bytes: settings.http_response_bytes,
+        }
+    }
 }
 
 impl From<&LimitSettings> for Limits {

@@ -6,6 +6,7 @@
 
 mod filesystem;
 mod meter;
+mod network;
 mod open_files;
 mod quota;
 pub(crate) mod scratch;
@@ -17,8 +18,10 @@ use std::path::Path;
 use attune_domain::limits::Limits;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use self::meter::Meter;
+use self::network::Network;
 use self::open_files::OpenFiles;
 use self::quota::Quota;
 use self::stdio::Stdio;
@@ -35,6 +38,8 @@ pub(crate) struct Guest {
     open_files: OpenFiles,
     pub(crate) meter: Meter,
     pub(crate) stdio: Stdio,
+    pub(crate) network: Network,
+    http: WasiHttpCtx,
 }
 
 impl Guest {
@@ -54,6 +59,8 @@ impl Guest {
             open_files: OpenFiles::new(limits),
             meter: Meter::new(limits),
             stdio,
+            network: Network::default(),
+            http: WasiHttpCtx::new(),
         })
     }
 
@@ -86,5 +93,11 @@ impl Guest {
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.network, table: &mut self.table, ctx: &mut self.http }
     }
 }

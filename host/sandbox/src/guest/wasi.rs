@@ -8,6 +8,7 @@
 //! | stdout, stderr | to the server, within the limits on output |
 //! | environment, arguments | none; a script gets what its request says |
 //! | TCP, UDP, name lookup | none |
+//! | HTTP | requests of wasi:http, which the server sends if the run's grants allow it |
 //! | clocks | the machine's |
 //! | randomness | secure, seeded for each run; at most 1 MiB in one call |
 //! | memory, tables, fuel, time | within `Limits` |
@@ -38,6 +39,7 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<Guest>> {
     // wasmtime-wasi bounds neither space nor the number of open files: put our checks before it.
     linker.allow_shadowing(true);
     types::add_to_linker::<Guest, GuardedFilesystem>(&mut linker, Guarded::of)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     Ok(linker)
 }
 

@@ -7,6 +7,7 @@
 //! and meets guest code.
 
 mod compiled;
+pub(crate) mod exchanges;
 mod instance;
 pub(crate) mod outbox;
 pub(crate) mod output;

@@ -11,6 +11,7 @@ use wasmtime::{Error, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::compiled::Compiled;
+use super::exchanges::Exchanges;
 use super::instance::{Call, Functions, Instance};
 use super::outbox::Outbox;
 use super::output::{Output, OverLimit, Totals};
@@ -32,6 +33,7 @@ enum Happened {
 pub(super) struct Connection {
     pub(super) stdin: Bytes,
     pub(super) output: Output,
+    pub(super) exchanges: Exchanges,
     pub(super) stop: CancellationToken,
     pub(super) outbox: Outbox,
     pub(super) compiled: Rc<Compiled>,
@@ -46,8 +48,9 @@ pub(super) async fn run(
     connection: Connection,
     turn: Turn,
 ) -> std::io::Result<(Report, String)> {
-    let Connection { stdin, output, stop, outbox, compiled } = connection;
+    let Connection { stdin, output, exchanges, stop, outbox, compiled } = connection;
     instance.store.data().stdio.connect(stdin, output.clone());
+    instance.store.data_mut().network.connect(exchanges);
     // The server must know before the guest can take this process down.
     let primed = instance.is_primed();
     outbox.send(&FromRunner::Started { run: run.id, primed }, &[]).await?;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::error::Context;
 use wasmtime::{Result, bail};
 
+use super::exchanges::Exchanges;
 use super::instance::{Functions, Instance, View};
 use super::outbox::Outbox;
 use super::output::Output;
@@ -39,6 +40,7 @@ struct Shared {
 struct Live {
     stop: CancellationToken,
     output: Output,
+    exchanges: Exchanges,
 }
 
 /// Serves until the server hangs up; then there is nobody to run anything for.
@@ -85,6 +87,11 @@ async fn listen(shared: &Rc<Shared>, mut reader: Reader) -> Result<()> {
                     live.output.consumed(bytes);
                 }
             }
+            ToRunner::Http { run, exchange, answer } => {
+                if let Some(live) = shared.live.borrow().get(&run) {
+                    live.exchanges.hear(exchange, answer, body);
+                }
+            }
             other => bail!("unexpected message to a bound runner: {other:?}"),
         }
     }
@@ -95,12 +102,14 @@ impl Shared {
     fn start(self: &Rc<Self>, run: Run, mut body: Bytes) {
         let output = Output::new(run.id, &run.limits, self.outbox.clone());
         let stop = CancellationToken::new();
-        let live = Live { stop: stop.clone(), output: output.clone() };
+        let exchanges = Exchanges::new(run.id, run.exchanges, self.outbox.clone());
+        let live =
+            Live { stop: stop.clone(), output: output.clone(), exchanges: exchanges.clone() };
         self.live.borrow_mut().insert(run.id, live);
         let file_at = run.parameter_file_at.filter(|at| *at <= body.len());
         let parameter_file = file_at.map(|at| body.split_off(at));
         let (outbox, compiled) = (self.outbox.clone(), self.store.compiled().clone());
-        let connection = Connection { stdin: body, output, stop, outbox, compiled };
+        let connection = Connection { stdin: body, output, exchanges, stop, outbox, compiled };
         tokio::task::spawn_local(self.clone().run(run, parameter_file, connection));
     }
 

@@ -17,7 +17,7 @@ use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 use super::followers::{Event, Followers};
 use super::measure;
 use super::process::{Process, Unbound, hostile_codec};
-use crate::protocol::{MAX_FRAME_TO_RUNNER, RunId, ToRunner, codec, decode, encode};
+use crate::protocol::{ExchangeId, MAX_FRAME_TO_RUNNER, RunId, ToRunner, codec, decode, encode};
 
 /// One runner of one tenant.
 pub(super) struct Bound {
@@ -77,12 +77,12 @@ impl Bound {
         self.live().process.as_ref().is_some_and(|process| !process.was_killed())
     }
 
-    /// A number for a run, and what will be heard of it; none if the runner has died.
-    pub(super) fn follow(&self) -> Option<(RunId, mpsc::UnboundedReceiver<Event>)> {
+    /// A number for a run that may have so many exchanges at once, and what will be heard of it; none if the runner has died.
+    pub(super) fn follow(&self, exchanges: u32) -> Option<(RunId, mpsc::UnboundedReceiver<Event>)> {
         let run = self.next_run.fetch_add(1, Ordering::Relaxed);
         let mut live = self.live();
         live.process.as_ref()?;
-        Some((run, live.runs.add(run)))
+        Some((run, live.runs.add(run, exchanges)))
     }
 
     pub(super) fn forget(&self, run: RunId) {
@@ -98,6 +98,16 @@ impl Bound {
     pub(super) fn consumed(&self, run: RunId, bytes: usize) {
         self.live().runs.consumed(run, bytes);
         self.send(&ToRunner::Consumed { run, bytes: bytes as u64 }, &[]);
+    }
+
+    /// Lets an exchange send so many bytes more.
+    pub(super) fn http_taken(&self, run: RunId, exchange: ExchangeId, bytes: usize) {
+        self.live().runs.http_taken(run, exchange, bytes);
+    }
+
+    /// Makes room for another exchange.
+    pub(super) fn http_ended(&self, run: RunId, exchange: ExchangeId) {
+        self.live().runs.http_ended(run, exchange);
     }
 
     /// Ends the process; its runs end as lost.

@@ -12,13 +12,16 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::measure;
-use crate::protocol::{FromRunner, OUTPUT_WINDOW, Report, RunId};
+use crate::protocol::{
+    ExchangeId, FromRunner, HTTP_WINDOW, MAX_HEAD, OUTPUT_WINDOW, Report, RunId, Said,
+};
 
 /// What a runner says about one run. The end of the channel is the end of the runner.
 #[derive(Debug)]
 pub(super) enum Event {
     Started { primed: bool },
     Output(Stream, Bytes),
+    Http(ExchangeId, Said, Bytes),
     Ended(Report, Bytes),
 }
 
@@ -33,6 +36,12 @@ pub(super) enum Breach {
     EmptyOutput,
     #[error("more output than was asked for")]
     TooMuchOutput,
+    #[error("more exchanges than the run may have, or one that it has already")]
+    TooManyExchanges,
+    #[error("the head of a request is too large")]
+    TooLargeHead,
+    #[error("more of a request's body than was asked for")]
+    TooMuchBody,
 }
 
 /// The runs that were given to a runner and have not ended.
@@ -44,13 +53,17 @@ struct Follower {
     started: bool,
     /// Bytes of output that may come before we take some.
     window: usize,
+    /// Exchanges that it may have, and bytes that may come of those that it has.
+    exchanges: u32,
+    bodies: HashMap<ExchangeId, usize>,
 }
 
 impl Followers {
     /// What will be heard of a run.
-    pub(super) fn add(&mut self, run: RunId) -> mpsc::UnboundedReceiver<Event> {
+    pub(super) fn add(&mut self, run: RunId, exchanges: u32) -> mpsc::UnboundedReceiver<Event> {
         let (events, receiver) = mpsc::unbounded_channel();
-        self.0.insert(run, Follower { events, started: false, window: OUTPUT_WINDOW });
+        let (window, bodies) = (OUTPUT_WINDOW, HashMap::new());
+        self.0.insert(run, Follower { events, started: false, window, exchanges, bodies });
         receiver
     }
 
@@ -69,11 +82,27 @@ impl Followers {
         }
     }
 
+    /// Lets an exchange send so many bytes more.
+    pub(super) fn http_taken(&mut self, run: RunId, exchange: ExchangeId, bytes: usize) {
+        let window = self.0.get_mut(&run).and_then(|run| run.bodies.get_mut(&exchange));
+        if let Some(window) = window {
+            *window += bytes;
+        }
+    }
+
+    /// Makes room for another exchange.
+    pub(super) fn http_ended(&mut self, run: RunId, exchange: ExchangeId) {
+        if let Some(follower) = self.0.get_mut(&run) {
+            follower.bodies.remove(&exchange);
+        }
+    }
+
     /// Passes a message on. A run that nobody follows any more still ends.
     pub(super) fn hear(&mut self, message: FromRunner, body: Bytes) -> Result<(), Breach> {
         let (run, event) = match message {
             FromRunner::Started { run, primed } => (run, Event::Started { primed }),
             FromRunner::Output { run, stream } => (run, Event::Output(stream, body)),
+            FromRunner::Http { run, exchange, said } => (run, Event::Http(exchange, said, body)),
             FromRunner::Ended { run, report } => (run, Event::Ended(report, body)),
             other => return Err(Breach::Unexpected(format!("{other:?}"))),
         };
@@ -103,17 +132,42 @@ impl Follower {
                 self.window = self.window.checked_sub(bytes.len()).ok_or(Breach::TooMuchOutput)?;
                 Ok(())
             }
+            Event::Http(exchange, said, bytes) => self.admit_http(*exchange, said, bytes.len()),
             Event::Ended(..) => Ok(()),
+        }
+    }
+
+    /// What is said of an exchange that has ended meanwhile is passed on, and heard by nobody.
+    fn admit_http(
+        &mut self,
+        exchange: ExchangeId,
+        said: &Said,
+        bytes: usize,
+    ) -> Result<(), Breach> {
+        match said {
+            Said::Request(head) if head.size() > MAX_HEAD => Err(Breach::TooLargeHead),
+            Said::Request(_) => {
+                let room = u32::try_from(self.bodies.len()).is_ok_and(|had| had < self.exchanges);
+                let known = self.bodies.insert(exchange, HTTP_WINDOW).is_some();
+                if room && !known { Ok(()) } else { Err(Breach::TooManyExchanges) }
+            }
+            Said::Body => {
+                let Some(window) = self.bodies.get_mut(&exchange) else { return Ok(()) };
+                *window = window.checked_sub(bytes).ok_or(Breach::TooMuchBody)?;
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use attune_domain::egress::Patience;
     use attune_domain::runner::Usage;
 
     use super::*;
-    use crate::protocol::End;
+    use crate::protocol::{End, RequestHead};
 
     const RUN: RunId = 1;
 
@@ -131,7 +185,7 @@ mod tests {
     #[test]
     fn a_run_starts_once() {
         let mut followers = Followers::default();
-        let _events = followers.add(RUN);
+        let _events = followers.add(RUN, 1);
         let mut start =
             || followers.hear(FromRunner::Started { run: RUN, primed: true }, Bytes::new());
         assert_eq!((start(), start()), (Ok(()), Err(Breach::StartedTwice)));
@@ -140,7 +194,7 @@ mod tests {
     #[test]
     fn output_has_bytes_and_no_more_than_the_window() {
         let mut followers = Followers::default();
-        let _events = followers.add(RUN);
+        let _events = followers.add(RUN, 1);
         assert_eq!(output(&mut followers, 0), Err(Breach::EmptyOutput));
         assert_eq!(output(&mut followers, OUTPUT_WINDOW), Ok(()));
         assert_eq!(output(&mut followers, 1), Err(Breach::TooMuchOutput));
@@ -148,10 +202,52 @@ mod tests {
         assert_eq!(output(&mut followers, 1), Ok(()));
     }
 
+    fn say(followers: &mut Followers, exchange: ExchangeId, said: Said) -> Result<(), Breach> {
+        followers.hear(FromRunner::Http { run: RUN, exchange, said }, Bytes::new())
+    }
+
+    fn asks(uri: &str) -> Said {
+        Said::Request(RequestHead {
+            method: "GET".to_owned(),
+            uri: uri.to_owned(),
+            fields: Vec::new(),
+            has_body: true,
+            patience: Patience::default(),
+        })
+    }
+
+    #[test]
+    fn a_run_has_so_many_exchanges_at_once() {
+        let mut followers = Followers::default();
+        let _events = followers.add(RUN, 1);
+        assert_eq!(say(&mut followers, 0, asks("http://a.test/")), Ok(()));
+        let dropped = say(&mut followers, 0, Said::Dropped);
+        assert_eq!(dropped, Ok(()));
+        let second = say(&mut followers, 1, asks("http://a.test/"));
+        assert_eq!(second, Err(Breach::TooManyExchanges));
+        followers.http_ended(RUN, 0);
+        followers.http_ended(RUN, 1);
+        assert_eq!(say(&mut followers, 2, asks("http://a.test/")), Ok(()));
+    }
+
+    #[test]
+    fn a_request_keeps_to_its_bounds() {
+        let mut followers = Followers::default();
+        let _events = followers.add(RUN, 1);
+        let large = asks(&"x".repeat(MAX_HEAD + 1));
+        assert_eq!(say(&mut followers, 0, large), Err(Breach::TooLargeHead));
+        assert_eq!(say(&mut followers, 0, asks("http://a.test/")), Ok(()));
+        let mut body = |bytes: usize| {
+            let message = FromRunner::Http { run: RUN, exchange: 0, said: Said::Body };
+            followers.hear(message, vec![0; bytes].into())
+        };
+        assert_eq!((body(HTTP_WINDOW), body(1)), (Ok(()), Err(Breach::TooMuchBody)));
+    }
+
     #[test]
     fn nothing_is_taken_after_the_first_end() {
         let mut followers = Followers::default();
-        let mut events = followers.add(RUN);
+        let mut events = followers.add(RUN, 1);
         for _ in 0..3 {
             assert_eq!(end(&mut followers), Ok(()));
         }

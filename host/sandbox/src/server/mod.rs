@@ -6,6 +6,7 @@
 //! one run for as long as its [`patience`] lasts. [`measure`] has the numbers.
 
 pub(crate) mod bound;
+mod exchanges;
 mod followers;
 pub(crate) mod measure;
 mod patience;

@@ -1,13 +1,16 @@
 //! One run, as the server sees it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use attune_domain::egress::Egress;
 use attune_domain::runner::{Job, Lost, OutputSink, RunEnd, RunReport, StopSignal, Usage};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::bound::Bound;
+use super::exchanges::Exchanges;
 use super::followers::Event;
 use super::patience::Patience;
 use super::pool::Lease;
@@ -21,24 +24,30 @@ const ACKNOWLEDGE: usize = OUTPUT_WINDOW / 2;
 pub(crate) async fn follow(
     lease: &Lease,
     job: &Job,
+    egress: &Arc<dyn Egress>,
     output: &mut dyn OutputSink,
     mut stop: &mut StopSignal,
 ) -> RunReport {
-    let Some((run, events)) = lease.runner.follow() else {
+    let limit = job.caller.network.limits.exchanges;
+    let Some((run, events)) = lease.runner.follow(limit) else {
         return unseen(RunEnd::Lost(Lost::BeforeStart));
     };
     let mut followed = Followed::new(&lease.runner, run, events, job.limits.wall());
     followed.begin(job);
+    let (caller, egress) = (job.caller.clone(), egress.clone());
+    let mut exchanges = Exchanges::new(lease.runner.clone(), run, caller, egress);
     while !followed.patience.is_over() {
         tokio::select! {
             // What was said in time counts, also when it is heard later.
             biased;
             () = &mut stop, if !followed.stopping => followed.ask_to_stop(),
-            event = followed.events.recv() => {
-                if let Some(report) = followed.hear(event, output).await {
+            event = followed.events.recv() => match event {
+                Some(Event::Http(exchange, said, bytes)) => exchanges.hear(exchange, said, bytes),
+                event => if let Some(report) = followed.hear(event, output).await {
                     return report;
-                }
-            }
+                },
+            },
+            () = exchanges.clear() => {}
             () = tokio::time::sleep_until(followed.patience.until) => {
                 if !followed.patience.excuse_stall(Instant::now()) {
                     break;
@@ -100,6 +109,7 @@ impl<'a> Followed<'a> {
             request: envelope::request(job),
             parameter_file_at: job.parameter_file.as_ref().map(|_| job.stdin.len()),
             limits: job.limits,
+            exchanges: job.caller.network.limits.exchanges,
         };
         let file = job.parameter_file.as_deref().unwrap_or_default();
         self.runner.send(&ToRunner::Run(run), &[&job.stdin, file].concat());
@@ -118,6 +128,8 @@ impl<'a> Followed<'a> {
     ) -> Option<RunReport> {
         match event {
             None => return Some(self.lost()),
+            // Whoever has been killed gets no answer.
+            Some(Event::Http(..)) => {}
             Some(Event::Started { .. }) => self.entered = Lost::MaybeStarted,
             Some(Event::Output(stream, bytes)) => {
                 let (length, heard_at) = (bytes.len(), Instant::now());

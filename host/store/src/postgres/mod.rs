@@ -31,6 +31,7 @@ const MIGRATIONS: Migrations = &[
     include_str!("../../migrations/postgres/0001_first.sql"),
     include_str!("../../migrations/postgres/0002_leases.sql"),
     include_str!("../../migrations/postgres/0003_runtimes.sql"),
+    include_str!("../../migrations/postgres/0004_audit.sql"),
 ];
 
 /// Result codes that mean a full disk: `disk_full`.

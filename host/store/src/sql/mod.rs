@@ -5,6 +5,7 @@
 //! each engine binds and reads, and no call goes through a common denominator of both.
 
 mod actions;
+mod audit;
 mod claims;
 mod executions;
 mod identities;

@@ -32,6 +32,7 @@ const MIGRATIONS: Migrations = &[
     include_str!("../../migrations/sqlite/0001_first.sql"),
     include_str!("../../migrations/sqlite/0002_leases.sql"),
     include_str!("../../migrations/sqlite/0003_runtimes.sql"),
+    include_str!("../../migrations/sqlite/0004_audit.sql"),
 ];
 
 /// Result codes that mean a full disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` from growing

@@ -1,0 +1,39 @@
+//! Closed sets of words, as they stand on the wire and in the store.
+
+/// A word that is none of its set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{word}' is not one of {known}")]
+pub struct UnknownWord {
+    pub word: String,
+    pub known: String,
+}
+
+/// An enum of words: serialised, written and read as them.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $(#[serde(rename = $word)] $variant),* }
+
+        impl $name {
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::words::UnknownWord;
+
+            fn from_str(word: &str) -> Result<$name, Self::Err> {
+                match word {
+                    $($word => Ok($name::$variant),)*
+                    other => Err($crate::words::UnknownWord {
+                        word: other.to_owned(),
+                        known: [$($word),*].join(", "),
+                    }),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;

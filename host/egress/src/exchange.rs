@@ -1,0 +1,142 @@
+//! One request and its response: bodies in pieces, counted and watched.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use attune_domain::egress::{Body, EgressError, HttpLimits, Patience};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Empty, StreamBody};
+use hyper::body::{Frame, Incoming};
+use tokio::time::{Instant, sleep_until};
+
+use crate::clients::{Client, Outgoing};
+use crate::failure;
+use crate::request::drop_of_the_connection;
+
+/// How an exchange is bounded.
+pub(crate) struct Exchange {
+    pub(crate) limits: HttpLimits,
+    pub(crate) idle: Duration,
+    pub(crate) patience: Patience,
+}
+
+impl Exchange {
+    /// Gives the response as soon as its head is there.
+    pub(crate) async fn run(
+        self,
+        client: &Client,
+        request: Request<Option<Body>>,
+    ) -> Result<Response<Body>, EgressError> {
+        let moved = Moved::now();
+        let limit = self.limits.request_bytes;
+        let request = request.map(|body| outgoing(body, limit, moved.clone()));
+        let patience = self.within(self.patience.first_byte);
+        let mut response = tokio::select! {
+            response = client.request(request) => response?,
+            () = moved.nothing_for(patience) => return Err(EgressError::ResponseTimeout),
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(EgressError::Protocol);
+        }
+        let limit = self.limits.response_bytes;
+        let announced = response.headers().get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        // A HEAD's length is that of a body which does not come.
+        if announced.is_some_and(|length| length > limit) && !ends_here(&response) {
+            return Err(EgressError::ResponseTooLarge(limit));
+        }
+        drop_of_the_connection(response.headers_mut());
+        let patience = self.within(self.patience.between_bytes);
+        Ok(response.map(|body| incoming(body, limit, patience)))
+    }
+
+    fn within(&self, patience: Option<Duration>) -> Duration {
+        patience.map_or(self.idle, |patience| patience.min(self.idle))
+    }
+}
+
+fn ends_here(response: &Response<Incoming>) -> bool {
+    hyper::body::Body::is_end_stream(response.body())
+}
+
+/// When something last moved in an exchange.
+#[derive(Clone)]
+struct Moved(Arc<Mutex<Instant>>);
+
+impl Moved {
+    fn now() -> Moved {
+        Moved(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn again(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    async fn nothing_for(&self, patience: Duration) {
+        loop {
+            let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner) + patience;
+            if until <= Instant::now() {
+                return;
+            }
+            sleep_until(until).await;
+        }
+    }
+}
+
+/// No body at all.
+pub(crate) fn nothing() -> Body {
+    stream::empty().boxed()
+}
+
+fn outgoing(body: Option<Body>, limit: u64, moved: Moved) -> Outgoing {
+    let Some(body) = body else {
+        return Empty::new().map_err(|never| match never {}).boxed_unsync();
+    };
+    let mut left = limit;
+    let frames = body.and_then(move |bytes| {
+        moved.again();
+        let counted = left.checked_sub(bytes.len() as u64);
+        left = counted.unwrap_or(0);
+        let frame = counted.map(|_| Frame::data(bytes));
+        futures::future::ready(frame.ok_or(EgressError::RequestTooLarge(limit)))
+    });
+    StreamBody::new(frames).boxed_unsync()
+}
+
+fn incoming(body: Incoming, limit: u64, patience: Duration) -> Body {
+    let reading = Reading { body, left: limit, limit, patience };
+    stream::try_unfold(reading, |mut reading| async move {
+        Ok(reading.next().await?.map(|bytes| (bytes, reading)))
+    })
+    .boxed()
+}
+
+/// A response's body that is being read.
+struct Reading {
+    body: Incoming,
+    left: u64,
+    limit: u64,
+    patience: Duration,
+}
+
+impl Reading {
+    /// The next piece. Trailers are left behind: no guest of ours can ask for them.
+    async fn next(&mut self) -> Result<Option<Bytes>, EgressError> {
+        loop {
+            let frame = tokio::time::timeout(self.patience, self.body.frame()).await;
+            let Some(frame) = frame.map_err(|_| EgressError::IdleTimeout)? else {
+                return Ok(None);
+            };
+            let frame = frame.map_err(|error| failure::of_exchange(&error))?;
+            let Ok(bytes) = frame.into_data() else { continue };
+            if bytes.is_empty() {
+                continue;
+            }
+            let left = self.left.checked_sub(bytes.len() as u64);
+            self.left = left.ok_or(EgressError::ResponseTooLarge(self.limit))?;
+            return Ok(Some(bytes));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! A guest's requests, as the server has them: each one a task that asks the broker.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use attune_domain::egress::{Body, Caller, Egress, EgressError};
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use http::{HeaderName, HeaderValue, Request};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::bound::Bound;
+use crate::protocol::{Answer, ExchangeId, RequestHead, RunId, Said, ToRunner};
+use crate::window::Window;
+
+/// The exchanges of one run. Dropped, they all end: with the run goes the network.
+pub(super) struct Exchanges {
+    runner: Arc<Bound>,
+    run: RunId,
+    caller: Caller,
+    egress: Arc<dyn Egress>,
+    ears: HashMap<ExchangeId, Ear>,
+    tasks: JoinSet<ExchangeId>,
+}
+
+/// What goes on in an exchange is told to these.
+struct Ear {
+    /// None once the request's body has ended.
+    body: Option<UnboundedSender<Result<Bytes, EgressError>>>,
+    window: Window,
+    dropped: CancellationToken,
+}
+
+impl Exchanges {
+    pub(super) fn new(
+        runner: Arc<Bound>,
+        run: RunId,
+        caller: Caller,
+        egress: Arc<dyn Egress>,
+    ) -> Exchanges {
+        let (ears, tasks) = (HashMap::new(), JoinSet::new());
+        Exchanges { runner, run, caller, egress, ears, tasks }
+    }
+
+    /// What the guest said has been counted: it is within its limits.
+    pub(super) fn hear(&mut self, exchange: ExchangeId, said: Said, bytes: Bytes) {
+        if let Said::Request(head) = said {
+            return self.begin(exchange, head);
+        }
+        let Some(ear) = self.ears.get_mut(&exchange) else { return };
+        match said {
+            Said::Request(_) => {}
+            Said::Body => ear.tell(Ok(bytes)),
+            Said::Complete => ear.body = None,
+            Said::Aborted => {
+                ear.tell(Err(EgressError::Incomplete));
+                ear.body = None;
+            }
+            Said::Taken(bytes) => ear.window.give(bytes),
+            Said::Dropped => ear.dropped.cancel(),
+        }
+    }
+
+    /// Waits until an exchange is over. Never returns while there is none.
+    pub(super) async fn clear(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok(exchange)) => {
+                self.ears.remove(&exchange);
+            }
+            Some(Err(error)) => tracing::error!(%error, "an exchange of an action failed"),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn begin(&mut self, exchange: ExchangeId, head: RequestHead) {
+        let link = Link { runner: self.runner.clone(), run: self.run, exchange };
+        let (window, dropped) = (Window::new(), CancellationToken::new());
+        let (sender, receiver) = unbounded_channel();
+        let body = head.has_body.then(|| uploaded(receiver, link.clone()));
+        let ear = Ear {
+            body: head.has_body.then_some(sender),
+            window: window.clone(),
+            dropped: dropped.clone(),
+        };
+        self.ears.insert(exchange, ear);
+        let (caller, egress) = (self.caller.clone(), self.egress.clone());
+        self.tasks.spawn(async move {
+            let done = tokio::select! {
+                biased;
+                () = dropped.cancelled() => Err(EgressError::Incomplete),
+                done = carry(&*egress, &caller, head, body, &link, &window) => done,
+            };
+            link.end(done);
+            exchange
+        });
+    }
+}
+
+impl Ear {
+    fn tell(&self, piece: Result<Bytes, EgressError>) {
+        if let Some(body) = &self.body {
+            let _nobody_listens = body.send(piece);
+        }
+    }
+}
+
+/// The way back to the guest.
+#[derive(Clone)]
+struct Link {
+    runner: Arc<Bound>,
+    run: RunId,
+    exchange: ExchangeId,
+}
+
+impl Link {
+    fn answer(&self, answer: Answer, body: &[u8]) {
+        let (run, exchange) = (self.run, self.exchange);
+        self.runner.send(&ToRunner::Http { run, exchange, answer }, body);
+    }
+
+    fn taken(&self, bytes: usize) {
+        self.runner.http_taken(self.run, self.exchange, bytes);
+        self.answer(Answer::Taken(bytes as u64), &[]);
+    }
+
+    fn end(&self, done: Result<(), EgressError>) {
+        self.runner.http_ended(self.run, self.exchange);
+        self.answer(Answer::Ended(done), &[]);
+    }
+}
+
+/// From the request to the end of its response.
+async fn carry(
+    egress: &dyn Egress,
+    caller: &Caller,
+    head: RequestHead,
+    body: Option<Body>,
+    link: &Link,
+    window: &Window,
+) -> Result<(), EgressError> {
+    let patience = head.patience;
+    let request = request(head, body)?;
+    let (head, mut body) = egress.send(caller, request, patience).await?.into_parts();
+    let field = |(name, value): (&HeaderName, &HeaderValue)| {
+        (name.as_str().to_owned(), value.as_bytes().to_vec())
+    };
+    let fields = head.headers.iter().map(field).collect();
+    link.answer(Answer::Response { status: head.status.as_u16(), fields }, &[]);
+    while let Some(piece) = body.next().await {
+        let mut piece = piece?;
+        while !piece.is_empty() {
+            let part = piece.split_to(window.take(piece.len()).await);
+            link.answer(Answer::Body, &part);
+        }
+    }
+    Ok(())
+}
+
+/// A runner may send anything: what is no request is refused here.
+fn request(head: RequestHead, body: Option<Body>) -> Result<Request<Option<Body>>, EgressError> {
+    let mut request = Request::builder().method(head.method.as_str()).uri(head.uri);
+    for (name, value) in head.fields {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_bytes(&value);
+        let (Ok(name), Ok(value)) = (name, value) else {
+            return Err(EgressError::InvalidRequest("a field is not valid".to_owned()));
+        };
+        request = request.header(name, value);
+    }
+    request.body(body).map_err(|error| EgressError::InvalidRequest(error.to_string()))
+}
+
+/// The body that the guest sends; it may send more when some was taken.
+fn uploaded(pieces: UnboundedReceiver<Result<Bytes, EgressError>>, link: Link) -> Body {
+    stream::unfold((pieces, link), |(mut pieces, link)| async move {
+        let piece = pieces.recv().await?;
+        if let Ok(bytes) = &piece {
+            link.taken(bytes.len());
+        }
+        Some((piece, (pieces, link)))
+    })
+    .boxed()
+}
