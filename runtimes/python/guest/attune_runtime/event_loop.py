@@ -54,7 +54,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         if fut.done():
             return
         try:
-            if sock.has_opened():
+            if sock._connection.opened():
                 fut.set_result(None)
         except OSError as error:
             fut.set_exception(error)

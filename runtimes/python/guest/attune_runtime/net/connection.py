@@ -282,26 +282,27 @@ class Connection:
 
     # Waiting.
 
-    def is_ready(self, event: int) -> bool:
-        """Whether a read, or a write, would do something now, be it to raise an error."""
-        if event == WRITE:
-            return self._is_writable()
-        if not self._incoming:
-            try:
-                self._receive()
-            except OSError:
-                return True
-        return bool(self._incoming or self._ended or self._failure)
-
-    def _is_writable(self) -> bool:
+    def is_settled(self, event: int) -> bool:
+        """Whether a read, or a write, would do something, as far as is known without the host."""
         if self._failure:
+            return True
+        if event == READ:
+            return bool(self._incoming or self._ended)
+        return self._opening is None and (self._body is None or self._exchange is None)
+
+    def is_ready(self, event: int) -> bool:
+        """Whether it would, be it to raise an error."""
+        if self.is_settled(event):
             return True
         try:
             if not self._go_on_opening():
                 return False
         except OSError:
             return True
-        return self._body is None or self._exchange is None or self._exchange.is_writable()
+        if event == READ:
+            self._receive()
+            return self.is_settled(READ)
+        return self._exchange is None or self._exchange.is_writable()
 
     def pollables(self, event: int) -> list[Pollable]:
         """What to wait for until it may be ready. Empty: nothing will happen by itself."""

@@ -86,11 +86,12 @@ def parse_request(head: bytes, peer: Peer) -> Request:
     fields = [_parse_field(line) for line in lines]
     options = _tokens(fields, "connection")
     old = minor == b"0"
+    path = _path(method, target.decode("latin-1"), peer)
     _refuse_upgrade(fields)
     _check_host(fields, peer)
     return Request(
         method=method.decode(),
-        path=_path(method, target.decode("latin-1"), peer),
+        path=path,
         fields=[field for field in fields if _is_sent(field[0])],
         length=_body_length(fields),
         closes=old or "close" in options,

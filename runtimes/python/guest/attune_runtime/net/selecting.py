@@ -6,11 +6,14 @@ import selectors
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import descriptors
-from .connection import READ, WRITE, Connection
-from .waiting import Deadline, wait
+from wit_world.imports.poll import Pollable
 
-_DEADLOCK = "deadlock: the event loop waits for what nothing can bring about"
+from . import descriptors, waiting
+from .connection import READ, WRITE, Connection
+from .waiting import Deadline
+
+# Something to wait for, and which event of which connection it may bring.
+Awaited = tuple[Pollable, Connection, int]
 
 
 def ready(wanted: Mapping[int, int], timeout: float | None) -> dict[int, int]:
@@ -19,46 +22,52 @@ def ready(wanted: Mapping[int, int], timeout: float | None) -> dict[int, int]:
     Descriptors of files are ready always, as on any system; so are numbers that are none.
     """
     deadline = Deadline(timeout)
-    while not (found := _ready_now(wanted)):
-        pollables = [pollable for one in _waiting(wanted) for pollable in one]
-        remaining = deadline.remaining()
-        if pollables or remaining is not None:
-            if not wait(pollables, remaining):
-                return _ready_now(wanted) if pollables else {}
-        elif not _expire(wanted):
-            raise RuntimeError(_DEADLOCK)
-    return found
+    while True:
+        found, awaited = _sorted(wanted)
+        remaining = 0.0 if found else deadline.remaining()
+        if awaited or not found:
+            if remaining is None and not awaited:
+                _expire(wanted)
+                continue
+            _wait(awaited, remaining, found)
+        if found or deadline.remaining() == 0.0:
+            return found
 
 
-def _ready_now(wanted: Mapping[int, int]) -> dict[int, int]:
-    found = {}
+def _sorted(wanted: Mapping[int, int]) -> tuple[dict[int, int], list[Awaited]]:
+    """What has come already, and what the host has to be asked for."""
+    found: dict[int, int] = {}
+    awaited: list[Awaited] = []
     for descriptor, events in wanted.items():
         connection = descriptors.find(descriptor)
         if connection is None:
             found[descriptor] = events
-        elif came := _events_of(connection, events):
-            found[descriptor] = came
-    return found
+            continue
+        for event in (READ, WRITE):
+            if events & event:
+                if connection.is_settled(event):
+                    found[descriptor] = found.get(descriptor, 0) | event
+                else:
+                    awaited += [(pollable, connection, event) for pollable in connection.pollables(event)]
+    return found, awaited
 
 
-def _events_of(connection: Connection, events: int) -> int:
-    return sum(event for event in (READ, WRITE) if events & event and connection.is_ready(event))
+def _wait(awaited: list[Awaited], timeout: float | None, found: dict[int, int]) -> None:
+    """Ask the host once for all of them: there may be a hundred, and each call has a price."""
+    for place in waiting.ready([pollable for pollable, _, _ in awaited], timeout):
+        _, connection, event = awaited[place]
+        if connection.is_ready(event):
+            number = connection.descriptor
+            found[number] = found.get(number, 0) | event
 
 
-def _waiting(wanted: Mapping[int, int]) -> Iterable[list[Any]]:
-    for descriptor, events in wanted.items():
-        if connection := descriptors.find(descriptor):
-            for event in (READ, WRITE):
-                if events & event:
-                    yield connection.pollables(event)
-
-
-def _expire(wanted: Mapping[int, int]) -> bool:
-    """Nothing else can happen, so idle connections end; whether there are any."""
+def _expire(wanted: Mapping[int, int]) -> None:
+    """Nothing else can happen, so idle connections end."""
     idle = [connection for number in wanted if (connection := descriptors.find(number))]
+    if not idle:
+        raise RuntimeError("deadlock: the event loop waits for what nothing can bring about")
     for connection in idle:
         connection.expire()
-    return bool(idle)
 
 
 class Selector(selectors._BaseSelectorImpl):

@@ -8,15 +8,13 @@ import _socket
 import errno
 import os
 from collections.abc import Buffer, Iterable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from . import descriptors, resolver
 from .connection import READ, WRITE, Connection
-from .handshake import Handshake
 from .waiting import Deadline
 
 Address = tuple[Any, ...]
-_T = TypeVar("_T")
 
 _FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
 _FLAGS = getattr(_socket, "SOCK_NONBLOCK", 0) | getattr(_socket, "SOCK_CLOEXEC", 0)
@@ -38,7 +36,8 @@ def refuse(what: str) -> NoReturn:
 class Socket:
     """`_socket.socket`, as far as a client of HTTP needs one."""
 
-    # `socket.socket` declares slots of its own, and `__weakref__` among them.
+    # `socket.socket` declares slots of its own, and `__weakref__` among them. And `ssl.SSLSocket`
+    # has attributes of its own (`_connected`, …), so the names here have to be others.
     __slots__ = ("_can_read", "_can_write", "_connection", "_family", "_type", "proto", "timeout")
 
     def __init__(
@@ -64,14 +63,14 @@ class Socket:
     def type(self) -> int:
         return self._type
 
-    def _open(self) -> Connection:
+    def _held(self) -> Connection:
         """The connection, of a socket that is not closed."""
         if self._connection is None:
             _fail(errno.EBADF)
         return self._connection
 
-    def _connected(self) -> Connection:
-        connection = self._open()
+    def _to_peer(self) -> Connection:
+        connection = self._held()
         if connection.peer is None:
             _fail(errno.ENOTCONN)
         return connection
@@ -79,7 +78,7 @@ class Socket:
     # Connecting.
 
     def connect(self, address: Address) -> None:
-        connection = self._open()
+        connection = self._held()
         if connection.peer is not None:
             _fail(errno.EISCONN if connection.opened() else errno.EALREADY)
         host, port = _checked(address)
@@ -88,16 +87,7 @@ class Socket:
             if not connection.opened():
                 _fail(errno.EINPROGRESS)
         else:
-            self._wait_until_opened(connection)
-
-    def _wait_until_opened(self, connection: Connection, message: str = "timed out") -> None:
-        deadline = Deadline(self.timeout)
-        try:
-            while not connection.opened():
-                deadline.wait(connection.pollables(WRITE), message)
-        except TimeoutError:
-            connection.close()
-            raise
+            wait_until_opened(connection, self.timeout, "timed out")
 
     def connect_ex(self, address: Address) -> int:
         try:
@@ -107,20 +97,6 @@ class Socket:
                 raise
             return error.errno
         return 0
-
-    def start_tls(self, wanted: Handshake) -> bool:
-        """Have the host begin TLS; False if that takes longer than a socket may wait."""
-        connection = self._connected()
-        connection.start_tls(wanted)
-        if self.timeout != 0.0:
-            self._wait_until_opened(connection, "_ssl.c: The handshake operation timed out")
-        return connection.opened()
-
-    def has_opened(self) -> bool:
-        return self._connected().opened()
-
-    def pending(self) -> int:
-        return self._connected().pending
 
     # Writing.
 
@@ -142,7 +118,7 @@ class Socket:
         return self.send(data)
 
     def _write(self, data: memoryview, deadline: Deadline) -> int:
-        connection = self._connected()
+        connection = self._to_peer()
         if not self._can_write:
             _fail(errno.EPIPE)
         while True:
@@ -158,7 +134,7 @@ class Socket:
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
-        connection = self._connected()
+        connection = self._to_peer()
         if not self._can_read or bufsize == 0:
             return b""
         read = connection.peek if flags & _PEEK else connection.read
@@ -204,10 +180,10 @@ class Socket:
 
     def setsockopt(self, *level_option_value: Any) -> None:
         """The connections of the network are the host's: there is nothing here to set."""
-        self._open()
+        self._held()
 
     def getsockopt(self, level: int, option: int, buflen: int = 0) -> int | bytes:
-        connection = self._open()
+        connection = self._held()
         value = 0
         if level == _socket.SOL_SOCKET and option == _socket.SO_TYPE:
             value = self._type
@@ -216,12 +192,12 @@ class Socket:
         return value.to_bytes(buflen, "little") if buflen else value
 
     def getpeername(self) -> Address:
-        peer = self._connected().peer
+        peer = self._to_peer().peer
         assert peer
         return self._address(peer.host, peer.port)
 
     def getsockname(self) -> Address:
-        self._open()
+        self._held()
         return self._address("::" if self._family == _socket.AF_INET6 else "0.0.0.0", 0)
 
     def _address(self, host: str, port: int) -> Address:
@@ -246,7 +222,7 @@ class Socket:
     # Ending.
 
     def shutdown(self, how: int) -> None:
-        self._connected()
+        self._to_peer()
         self._can_read = self._can_read and how == _socket.SHUT_WR
         self._can_write = self._can_write and how == _socket.SHUT_RD
 
@@ -256,9 +232,19 @@ class Socket:
             connection.close()
 
     def detach(self) -> int:
-        connection, self._connection = self._open(), None
+        connection, self._connection = self._held(), None
         descriptors.detach(connection.descriptor)
         return connection.descriptor
+
+
+def wait_until_opened(connection: Connection, timeout: float | None, message: str) -> None:
+    deadline = Deadline(timeout)
+    try:
+        while not connection.opened():
+            deadline.wait(connection.pollables(WRITE), message)
+    except TimeoutError:
+        connection.close()
+        raise
 
 
 def _attach(fileno: int) -> Connection:

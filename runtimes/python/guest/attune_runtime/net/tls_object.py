@@ -4,12 +4,14 @@ What `ssl.SSLSocket` and `ssl.SSLObject` do, they do through these: the former o
 sockets, the latter over bytes in memory that somebody carries to one.
 """
 
+import errno
+import os
 import weakref
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import handshake, tls_errors
 from .handshake import Handshake
-from .sockets import Socket
+from .sockets import Socket, wait_until_opened
 
 if TYPE_CHECKING:
     from .tls_context import _SSLContext
@@ -127,8 +129,8 @@ class OverSocket(_SSLSocket):
 
     def _open(self) -> Any:
         sock = self._socket()
-        if sock is None:
-            raise tls_errors.failed("the socket is gone")
+        if sock is None or sock._connection is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return sock
 
     def do_handshake(self) -> None:
@@ -137,11 +139,13 @@ class OverSocket(_SSLSocket):
         sock = self._open()
         if not self._begun:
             self._begun = True
-            self._done = Socket.start_tls(sock, self._wanted)
-        else:
-            self._done = Socket.has_opened(sock)
-        if not self._done:
+            sock._connection.start_tls(self._wanted)
+        if sock.timeout != 0.0:
+            message = "_ssl.c: The handshake operation timed out"
+            wait_until_opened(sock._connection, sock.timeout, message)
+        elif not sock._connection.opened():
             raise tls_errors.want_read()
+        self._done = True
 
     def read(self, length: int = 1024, buffer: Any = None) -> Any:
         if buffer is not None and (length <= 0 or length > len(buffer)):
@@ -163,7 +167,7 @@ class OverSocket(_SSLSocket):
             raise TimeoutError(_TIMED_OUT.format("write")) from None
 
     def pending(self) -> int:
-        return Socket.pending(self._open())
+        return self._open()._connection.pending
 
     def shutdown(self) -> Any:
         return self._open()

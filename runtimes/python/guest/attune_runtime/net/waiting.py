@@ -19,19 +19,18 @@ class Deadline:
         return None if self._end is None else max(0.0, self._end - time.monotonic())
 
     def wait(self, pollables: Sequence[Pollable], message: str = "timed out") -> None:
-        if not wait(pollables, self.remaining()):
+        if not ready(pollables, self.remaining()):
             raise TimeoutError(message)
 
 
-def wait(pollables: Sequence[Pollable], timeout: float | None) -> bool:
-    """Whether one of them became ready in time."""
+def ready(pollables: Sequence[Pollable], timeout: float | None) -> list[int]:
+    """The places of those that became ready in time."""
     if timeout is None:
-        poll(list(pollables))
-        return True
+        return poll(list(pollables))
     if not pollables:
         time.sleep(timeout)
-        return False
+        return []
     nanoseconds = min(int(timeout * 1e9), _LONGEST)
     with monotonic_clock.subscribe_duration(nanoseconds) as alarm:
-        ready = poll([*pollables, alarm])
-    return any(index < len(pollables) for index in ready)
+        places = poll([*pollables, alarm])
+    return [place for place in places if place < len(pollables)]
