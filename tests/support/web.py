@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         pass
 
     def answer(self) -> None:
@@ -59,12 +59,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.seen[name] += 1
         getattr(self, f"on_{name}", self.on_unknown)()
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_CONNECT = answer
-    do_PURGE = answer
+    def __getattr__(self, name: str) -> Any:
+        """`do_GET` and the like, for any method."""
+        if name.startswith("do_"):
+            return self.answer
+        raise AttributeError(name)
 
-    def send(
-        self, body: bytes, status: int = 200, headers: dict[str, str] | None = None
-    ) -> None:
+    def send(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)

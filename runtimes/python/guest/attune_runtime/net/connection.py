@@ -27,7 +27,10 @@ _ONLY_HTTP = "only HTTP/1.1, plain or over TLS, is available in Attune's Python 
 class Connection:
     """One connection, from before it is opened until it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, family: int) -> None:
+        self.family = family
+        # How many sockets have it; see `descriptors.detach`.
+        self.sockets = 1
         self.descriptor = descriptors.add(self)
         self.peer: Peer | None = None
         self._insecure = False
@@ -238,7 +241,7 @@ class Connection:
                 self._receive_head()
             if self._response and self._exchange:
                 self._receive_body(max(count, _LEAST_AT_ONCE))
-        except errors.EarlyEnd:
+        except errors.EarlyEndError:
             self._end()
         except OSError as error:
             self._failure = error

@@ -16,7 +16,7 @@ _FIRST = 1_000_000
 
 _numbers: Iterator[int] = itertools.count(_FIRST)
 _connections: "weakref.WeakValueDictionary[int, Connection]" = weakref.WeakValueDictionary()
-# Connections that a socket was taken from (`detach`) and that no socket has been made of yet.
+# Connections that were taken from their last socket (`detach`), for one that is yet to be made.
 _detached: "dict[int, Connection]" = {}
 
 
@@ -40,12 +40,19 @@ def remove(number: int) -> None:
 
 
 def detach(number: int) -> None:
-    _detached[number] = _connections[number]
+    connection = _connections[number]
+    connection.sockets -= 1
+    # `ssl.SSLSocket` takes a connection over before it is taken from the socket that had it.
+    if connection.sockets == 0:
+        _detached[number] = connection
 
 
 def attach(number: int) -> "Connection | None":
-    _detached.pop(number, None)
-    return _connections.get(number)
+    connection = _connections.get(number)
+    if connection is not None:
+        connection.sockets += 1
+        _detached.pop(number, None)
+    return connection
 
 
 def forget() -> None:

@@ -43,7 +43,7 @@ _TIMEOUTS = (
 )
 
 
-class EarlyEnd(ConnectionResetError):
+class EarlyEndError(ConnectionResetError):
     """The peer hung up in the middle. A socket sees no error then, but an end."""
 
 
@@ -57,7 +57,7 @@ def exception(code: Any) -> OSError:
     if kind in _TIMEOUTS:
         return TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
     if kind is types.ErrorCode_HttpResponseIncomplete:
-        return EarlyEnd(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        return EarlyEndError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
     if kind is types.ErrorCode_DnsTimeout:
         return _socket.gaierror(_socket.EAI_AGAIN, "Temporary failure in name resolution")
     if kind is types.ErrorCode_DnsError:

@@ -1,5 +1,6 @@
 """One request and its response, through wasi:http. Nothing here waits."""
 
+import contextlib
 from typing import Any, NamedTuple
 
 from componentize_py_types import Err
@@ -126,10 +127,8 @@ class Exchange:
 
     def _finish_body(self) -> None:
         body, self._body = self._handles.release(self._body), None
-        try:
+        with contextlib.suppress(Err):  # The response will tell.
             types.OutgoingBody.finish(body, None)
-        except Err:
-            pass  # The response will tell.
 
     def _drop_output(self) -> None:
         if self._writable:
@@ -164,7 +163,8 @@ class Exchange:
             raise errors.exception(outcome.value.value)
         response = self._handles.hold(outcome.value.value)
         with response.headers() as fields:
-            head = Head(response.status(), [(name.lower(), value) for name, value in fields.entries()])
+            lowered = [(name.lower(), value) for name, value in fields.entries()]
+            head = Head(response.status(), lowered)
         self._input = self._handles.hold(self._handles.hold(response.consume()).stream())
         return head
 

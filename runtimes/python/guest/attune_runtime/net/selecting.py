@@ -25,11 +25,10 @@ def ready(wanted: Mapping[int, int], timeout: float | None) -> dict[int, int]:
     while True:
         found, awaited = _sorted(wanted)
         remaining = 0.0 if found else deadline.remaining()
-        if awaited or not found:
-            if remaining is None and not awaited:
-                _expire(wanted)
-                continue
+        if awaited or remaining:
             _wait(awaited, remaining, found)
+        elif remaining is None:
+            _expire(wanted)
         if found or deadline.remaining() == 0.0:
             return found
 
@@ -44,11 +43,12 @@ def _sorted(wanted: Mapping[int, int]) -> tuple[dict[int, int], list[Awaited]]:
             found[descriptor] = events
             continue
         for event in (READ, WRITE):
-            if events & event:
-                if connection.is_settled(event):
-                    found[descriptor] = found.get(descriptor, 0) | event
-                else:
-                    awaited += [(pollable, connection, event) for pollable in connection.pollables(event)]
+            if not events & event:
+                continue
+            if connection.is_settled(event):
+                found[descriptor] = found.get(descriptor, 0) | event
+            else:
+                awaited += [(one, connection, event) for one in connection.pollables(event)]
     return found, awaited
 
 

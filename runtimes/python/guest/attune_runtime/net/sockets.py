@@ -41,7 +41,11 @@ class Socket:
     __slots__ = ("_can_read", "_can_write", "_connection", "_family", "_type", "proto", "timeout")
 
     def __init__(
-        self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
+        self,
+        family: int = -1,
+        type: int = -1,  # noqa: A002
+        proto: int = -1,
+        fileno: int | None = None,
     ) -> None:
         self._family = _socket.AF_INET if family == -1 else int(family)
         self._type = (_socket.SOCK_STREAM if type == -1 else int(type)) & ~_FLAGS
@@ -53,7 +57,11 @@ class Socket:
             _fail(errno.EAFNOSUPPORT)
         if self._type != _socket.SOCK_STREAM:
             refuse("datagrams (UDP) and raw sockets are")
-        self._connection = Connection() if fileno is None else _attach(fileno)
+        if fileno is None:
+            self._connection = Connection(self._family)
+        else:
+            self._connection = _attach(fileno)
+            self._family = self._connection.family
 
     @property
     def family(self) -> int:

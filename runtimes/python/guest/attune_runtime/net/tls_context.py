@@ -67,9 +67,7 @@ class _SSLContext:
     @verify_mode.setter
     def verify_mode(self, value: int) -> None:
         if value == _CERT_NONE and self._check_hostname:
-            raise ValueError(
-                "Cannot set verify_mode to CERT_NONE when check_hostname is enabled."
-            )
+            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
         self._verify_mode = int(value)
 
     # Trust is the host's.

@@ -54,9 +54,7 @@ class MemoryBIO:
 class _SSLSocket:
     """What both have in common: what is known of a connection whose TLS is the host's."""
 
-    def __init__(
-        self, context: "_SSLContext", wanted: Handshake, others: dict[str, Any]
-    ) -> None:
+    def __init__(self, context: "_SSLContext", wanted: Handshake, others: dict[str, Any]) -> None:
         self.context = context
         self.server_hostname = wanted.server_name
         self.server_side = False
