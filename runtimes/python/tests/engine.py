@@ -32,6 +32,7 @@ def load(wasm: Path, cache: Path) -> tuple[Component, Linker]:
         compiled.write_bytes(component.serialize())
     linker = Linker(engine)
     linker.add_wasip2()
+    linker.add_wasi_http()
     return component, linker
 
 
@@ -52,6 +53,7 @@ class Instance:
         wasi.preopen_dir(str(self.scratch), "/tmp", True)
         self._store = Store(linker.engine)
         self._store.set_wasi(wasi)
+        self._store.set_wasi_http()
         self._instance = linker.instantiate(self._store, component)
 
     def use_pack(self, source: Path) -> None:

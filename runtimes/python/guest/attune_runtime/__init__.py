@@ -12,7 +12,7 @@ functions happen on a user's machine.
     streams.py     stdin, stdout, stderr        failure.py   tracebacks
     preload.py     library imported in advance  library.py   the rest of it, embedded
     timezones.py   zoneinfo's data              executors.py thread pools without threads
-    event_loop.py  asyncio without sockets      network.py   sockets that say no
+    event_loop.py  asyncio without threads      net/         sockets and TLS, over the host's HTTP
     missing.py     what a sandbox has not got   refusals.py  errors that say so
     heap.py        gaps that runs would scatter their objects over
     immortal.py    objects whose references no run needs to count
@@ -21,12 +21,15 @@ functions happen on a user's machine.
 
 import wit_world
 
-from . import (
+from . import net
+
+net.install()  # Before what follows imports `socket` and `ssl`.
+
+from . import (  # noqa: E402
     action,
     event_loop,
     executors,
     library,
-    network,
     preload,
     refusals,
     script,
@@ -39,7 +42,6 @@ library.install()
 timezones.install()
 executors.install()
 event_loop.install()
-network.install()
 refusals.install()
 
 

@@ -1,36 +1,25 @@
-"""asyncio where there are neither threads nor sockets to wait for.
+"""asyncio where there are no threads: what is left to wait for is time, and the network.
 
-What is left to wait for is time: the loop's `select` is a sleep. That serves
-tasks, gather, sleep, timeouts, queues, locks and `to_thread` (run inline).
+That serves tasks, gather, sleep, timeouts, queues, locks, `to_thread` (run inline),
+connections and TLS.
 """
 
 import asyncio
-import selectors
 import socket
-import time
 from asyncio import unix_events
 from collections.abc import Callable
 from typing import Any
 
 from . import refusals
+from .net.selecting import Selector
+from .net.sockets import Address
 
 
-class _Sleeper(selectors._BaseSelectorImpl):
-    """A selector with nothing to select from."""
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise RuntimeError("deadlock: the event loop waits for what nothing can bring about")
-        if timeout > 0:
-            time.sleep(timeout)
-        return []
-
-
-class TimerLoop(asyncio.SelectorEventLoop):
-    """An event loop driven by the clock alone."""
+class EventLoop(asyncio.SelectorEventLoop):
+    """An event loop driven by the clock and by what the host brings."""
 
     def __init__(self) -> None:
-        super().__init__(_Sleeper())
+        super().__init__(Selector())
 
     # The self-pipe wakes a loop up from other threads and from signals: there are none.
     def _make_self_pipe(self) -> None:
@@ -58,6 +47,18 @@ class TimerLoop(asyncio.SelectorEventLoop):
     async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
         return socket.getaddrinfo(*args, **kwargs)
 
+    def _sock_connect_cb(
+        self, fut: asyncio.Future[None], sock: socket.socket, address: Address
+    ) -> None:
+        """As the library's, which keeps only the number of an error: not its class, nor why."""
+        if fut.done():
+            return
+        try:
+            if sock._connection.opened():
+                fut.set_result(None)
+        except OSError as error:
+            fut.set_exception(error)
+
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
         refusals.refuse_process()
 
@@ -67,6 +68,6 @@ class TimerLoop(asyncio.SelectorEventLoop):
 
 def install() -> None:
     """Make it the loop of `asyncio.run` and of everything that asks for a new loop."""
-    unix_events._UnixDefaultEventLoopPolicy._loop_factory = TimerLoop
+    unix_events._UnixDefaultEventLoopPolicy._loop_factory = EventLoop
     for module in (asyncio, unix_events):
-        module.SelectorEventLoop = module.EventLoop = TimerLoop
+        module.SelectorEventLoop = module.EventLoop = EventLoop

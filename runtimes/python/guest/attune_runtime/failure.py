@@ -23,7 +23,8 @@ def _without_runtime(trace: types.TracebackType | None) -> types.TracebackType |
     # A loop, because the chain of a RecursionError is as long as the stack may be deep.
     frames = []
     while trace is not None:
-        if trace.tb_frame.f_globals.get("__package__") != _RUNTIME:
+        package = trace.tb_frame.f_globals.get("__package__") or ""
+        if package.partition(".")[0] != _RUNTIME:
             frames.append(trace)
         trace = trace.tb_next
     rest = None

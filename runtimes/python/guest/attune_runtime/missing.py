@@ -16,7 +16,6 @@ Feature = tuple[str, str | None]
 THREADS = ("threads are", "use asyncio")
 PROCESSES = ("child processes are", None)
 _SIGNALS = ("signals are", "use asyncio.timeout()")
-_TLS = ("the ssl module is", None)
 _TERMINAL = ("a terminal is", None)
 _USERS = ("the user database is", None)
 _DESKTOP = ("a desktop is", None)
@@ -41,7 +40,6 @@ MODULES: dict[str, Feature] = {
     "_multiprocessing": PROCESSES,
     "_posixshmem": _SHARED_MEMORY,
     "_posixsubprocess": PROCESSES,
-    "_ssl": _TLS,
     "_tkinter": _DESKTOP,
     "_zstd": _compression("zstd"),
     "curses": _TERMINAL,

@@ -12,7 +12,7 @@ MODULES = """
     importlib.resources importlib.util inspect io ipaddress itertools json linecache locale logging
     logging.config logging.handlers math mimetypes numbers operator optparse os pathlib pickle
     pkgutil platform posixpath pprint queue random re secrets select selectors shlex shutil signal
-    socket sqlite3 statistics string stringprep struct subprocess tarfile tempfile textwrap
+    socket sqlite3 ssl statistics string stringprep struct subprocess tarfile tempfile textwrap
     threading time timeit tomllib traceback types typing unicodedata unittest urllib urllib.error
     urllib.parse urllib.request uuid warnings weakref xml.dom.minidom xml.etree.ElementTree zipfile
     zlib zoneinfo _strptime

@@ -17,7 +17,7 @@ import tempfile
 import uuid
 import weakref
 
-from . import action, heap, immortal, script, streams
+from . import action, heap, immortal, net, script, streams
 
 _WARM_UP_PASSES = 8
 _WARM_UP_REQUESTS = (
@@ -45,6 +45,7 @@ def serve_and_forget(request: str, code: bytes, pack: str = action.PACK) -> str:
     os.environ.clear()
     linecache.clearcache()
     streams.close_all()
+    net.forget()
     _forget_names_and_handlers()
     return response
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 
-NAMES = "ssl ctypes bz2 lzma mmap fcntl termios curses readline resource pwd grp _multiprocessing"
+NAMES = "ctypes bz2 lzma mmap fcntl termios curses readline resource pwd grp _multiprocessing"
 WAY_OUT = "use a native runner (see runtimes/python/README.md)"
 
 

@@ -1,0 +1,212 @@
+"""One request and its response, through wasi:http. Nothing here waits."""
+
+import contextlib
+from typing import Any, NamedTuple
+
+from componentize_py_types import Err
+from wit_world.imports import outgoing_handler, streams, types
+from wit_world.imports.poll import Pollable
+
+from . import errors
+from .handles import Handles
+from .http1 import Field, Peer
+
+_METHODS = {
+    "CONNECT": types.Method_Connect,
+    "DELETE": types.Method_Delete,
+    "GET": types.Method_Get,
+    "HEAD": types.Method_Head,
+    "OPTIONS": types.Method_Options,
+    "PATCH": types.Method_Patch,
+    "POST": types.Method_Post,
+    "PUT": types.Method_Put,
+    "TRACE": types.Method_Trace,
+}
+_SCHEMES = {"http": types.Scheme_Http, "https": types.Scheme_Https}
+_INSECURE: Field = ("attune-insecure-tls", b"true")
+
+_MOST_AT_ONCE = 64 << 10
+
+
+class Head(NamedTuple):
+    """The head of a response as the host tells it."""
+
+    status: int
+    fields: list[Field]
+
+
+class Exchange:
+    """A request on its way; it starts at once, and its body follows."""
+
+    def __init__(
+        self,
+        peer: Peer,
+        method: str,
+        path: str | None = None,
+        fields: list[Field] | None = None,
+        *,
+        has_body: bool = False,
+        insecure: bool = False,
+    ) -> None:
+        self._handles = Handles()
+        self._output: Any = None
+        self._input: Any = None
+        # What to wait for; each is made when somebody waits, and kept.
+        self._writable: Pollable | None = None
+        self._readable: Pollable | None = None
+        self.body_is_open = has_body
+        self._flushing = False
+        self._ended = False
+        sent = [*(fields or []), *([_INSECURE] if insecure else [])]
+        try:
+            self._start(peer, method, path, sent)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, peer: Peer, method: str, path: str | None, fields: list[Field]) -> None:
+        hold, release = self._handles.hold, self._handles.release
+        try:
+            head = hold(types.Fields.from_list(fields))
+            request = hold(types.OutgoingRequest(release(head)))
+            known = _METHODS.get(method)
+            request.set_method(known() if known else types.Method_Other(method))
+            request.set_scheme(_SCHEMES[peer.scheme]())
+            request.set_authority(peer.authority)
+            request.set_path_with_query(path)
+        except Err as error:
+            raise OSError(errors.INVALID, f"this request cannot be sent: {error.value}") from None
+        self._body = hold(request.body())
+        if self.body_is_open:
+            self._output = hold(self._body.write())
+        else:
+            self._finish_body()
+        try:
+            self._response = hold(outgoing_handler.handle(release(request), None))
+        except Err as error:
+            raise errors.exception(error.value) from None
+
+    # The request.
+
+    def write(self, data: memoryview) -> int:
+        """Pass bytes of the body on; how many the host takes now."""
+        try:
+            room = self._output.check_write() if self._output else len(data)
+            taken = min(room, len(data), _MOST_AT_ONCE)
+            if taken and self._output:
+                self._output.write(bytes(data[:taken]))
+        except Err:
+            # The peer has heard enough: its response, or its error, will tell why.
+            self._abandon_body()
+            return len(data)
+        return taken
+
+    def finish(self) -> None:
+        """The body is complete."""
+        self.body_is_open = False
+        if self._output:
+            try:
+                self._output.flush()
+            except Err:
+                self._abandon_body()
+            else:
+                self._flushing = True
+                self._go_on_finishing()
+
+    def _go_on_finishing(self) -> None:
+        """A stream that is dropped before it is flushed may lose data."""
+        try:
+            if self._output.check_write() == 0:
+                return
+        except Err:
+            self._abandon_body()
+        else:
+            self._drop_output()
+            self._finish_body()
+        self._flushing = False
+
+    def _finish_body(self) -> None:
+        body, self._body = self._handles.release(self._body), None
+        with contextlib.suppress(Err):  # The response will tell.
+            types.OutgoingBody.finish(body, None)
+
+    def _drop_output(self) -> None:
+        if self._writable:
+            self._handles.drop(self._writable)
+        self._handles.drop(self._output)
+        self._writable = self._output = None
+
+    def _abandon_body(self) -> None:
+        self._drop_output()
+        self._handles.drop(self._body)
+        self._body, self._flushing = None, False
+
+    def is_writable(self) -> bool:
+        try:
+            return self._output is None or self._flushing or self._output.check_write() > 0
+        except Err:
+            return True
+
+    # The response.
+
+    def head(self) -> Head | None:
+        """The head of the response; None while there is none."""
+        if self._flushing:
+            self._go_on_finishing()
+        outcome = self._response.get()
+        if outcome is None:
+            return None
+        if self._readable:
+            self._handles.drop(self._readable)
+            self._readable = None
+        if isinstance(outcome.value, Err):
+            raise errors.exception(outcome.value.value)
+        response = self._handles.hold(outcome.value.value)
+        with response.headers() as fields:
+            lowered = [(name.lower(), value) for name, value in fields.entries()]
+            head = Head(response.status(), lowered)
+        self._input = self._handles.hold(self._handles.hold(response.consume()).stream())
+        return head
+
+    def read(self, count: int) -> bytes | None:
+        """Bytes of the response's body: None while there are none, b"" at its end."""
+        if self._flushing:
+            self._go_on_finishing()
+        if self._ended:
+            return b""
+        try:
+            return self._input.read(min(count, _MOST_AT_ONCE)) or None
+        except Err as error:
+            self._ended = True
+            if isinstance(error.value, streams.StreamError_Closed):
+                return b""
+            raise _failure(error.value.value) from None
+
+    # Waiting.
+
+    def pollable_to_write(self) -> Pollable:
+        if self._writable is None:
+            self._writable = self._handles.hold(self._output.subscribe())
+        return self._writable
+
+    def pollables_to_read(self) -> list[Pollable]:
+        """What to wait for until `head` or `read` may have something."""
+        if self._readable is None:
+            source = self._input or self._response
+            self._readable = self._handles.hold(source.subscribe())
+        return [self._readable, *([self.pollable_to_write()] if self._flushing else [])]
+
+    def close(self) -> None:
+        """Give everything back; what is under way is cancelled by that."""
+        self._handles.drop_all()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _failure(error: Any) -> OSError:
+    """Why a body ends that the host could not read to its end."""
+    with error:
+        code = types.http_error_code(error)
+        text = error.to_debug_string()
+    return OSError(errors.FAILED, text) if code is None else errors.exception(code)
