@@ -42,13 +42,14 @@ class Exchange:
         self,
         peer: Peer,
         method: str,
-        path: str | None = None,
+        path: str = "/",
         fields: list[Field] | None = None,
         *,
         has_body: bool = False,
         insecure: bool = False,
     ) -> None:
         self._handles = Handles()
+        self._body: Any = None
         self._output: Any = None
         self._input: Any = None
         # What to wait for; each is made when somebody waits, and kept.
@@ -64,7 +65,7 @@ class Exchange:
             self.close()
             raise
 
-    def _start(self, peer: Peer, method: str, path: str | None, fields: list[Field]) -> None:
+    def _start(self, peer: Peer, method: str, path: str, fields: list[Field]) -> None:
         hold, release = self._handles.hold, self._handles.release
         try:
             head = hold(types.Fields.from_list(fields))
@@ -76,11 +77,10 @@ class Exchange:
             request.set_path_with_query(path)
         except Err as error:
             raise OSError(errors.INVALID, f"this request cannot be sent: {error.value}") from None
-        self._body = hold(request.body())
+        # Not even asked for where there is none: the host would send an empty one.
         if self.body_is_open:
+            self._body = hold(request.body())
             self._output = hold(self._body.write())
-        else:
-            self._finish_body()
         try:
             self._response = hold(outgoing_handler.handle(release(request), None))
         except Err as error:
