@@ -31,6 +31,8 @@ class Case:
     stdin: str
     expect: dict[str, Any]
     export: str = "run"
+    # Whether its pack gets `fake_host.py` as a module.
+    fake_host: bool = False
 
     def problems(self, runs: list[Observed]) -> Iterator[str]:
         """What differs from the expectation. One that is absent or null is no expectation."""

@@ -8,6 +8,7 @@ Builds the runtime if need be, and makes an environment of its own for the engin
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,8 @@ def _run(instance: "Instance", case: "Case", compiled: bool) -> "Observed":
     from case import Observed
 
     instance.use_pack(case.pack)
+    if case.fake_host:
+        shutil.copy(HERE / "fake_host.py", instance.pack)
     request = json.dumps(case.request)
     if case.export == "prime":
         response = instance.prime(request)

@@ -332,6 +332,8 @@ class Connection:
         self._drop_exchange()
 
     def _fail(self, error: OSError) -> NoReturn:
+        if isinstance(error, errors.EarlyEndError):
+            error = ConnectionResetError(*error.args)
         self._failure = error
         self._drop_exchange()
         if self._opening:

@@ -95,6 +95,4 @@ def gethostbyaddr(host: str) -> NoReturn:
     )
 
 
-def install() -> None:
-    for function in (getaddrinfo, gethostbyname, gethostbyname_ex, getnameinfo, gethostbyaddr):
-        setattr(_socket, function.__name__, function)
+FUNCTIONS = (getaddrinfo, gethostbyname, gethostbyname_ex, getnameinfo, gethostbyaddr)

@@ -6,7 +6,10 @@ The library's own `socket.py` does the rest, as it does over CPython's `_socket`
 
 import _socket
 import errno
+import importlib
 import os
+import sys
+import types
 from collections.abc import Buffer, Iterable
 from typing import Any, NoReturn
 
@@ -301,13 +304,23 @@ def _no_pair(*args: Any) -> NoReturn:
 
 
 def install() -> None:
-    """Put it in the place of CPython's, before `socket.py` is imported."""
-    _socket.socket = _socket.SocketType = Socket
-    _socket.getdefaulttimeout = _get_default_timeout
-    _socket.setdefaulttimeout = _set_default_timeout
-    _socket.close = _close
-    _socket.socketpair = _no_pair
-    resolver.install()
+    """Have `socket.py` imported over this, in the place of CPython's `_socket`.
+
+    That one comes back afterwards, as it is: what it can reach is for the host to refuse.
+    """
+    original = sys.modules["_socket"]
+    module = types.ModuleType("_socket", __doc__)
+    vars(module).update(vars(original))
+    module.socket = module.SocketType = Socket
+    module.getdefaulttimeout = _get_default_timeout
+    module.setdefaulttimeout = _set_default_timeout
+    module.close = _close
+    module.socketpair = _no_pair
+    for function in resolver.FUNCTIONS:
+        setattr(module, function.__name__, function)
+    sys.modules["_socket"] = module
+    importlib.import_module("socket")
+    sys.modules["_socket"] = original
 
 
 def forget() -> None:
