@@ -12,7 +12,6 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::egress::Caller;
-use crate::id::{ExecutionId, TenantId};
 use crate::limits::Limits;
 use crate::{Json, JsonObject};
 
@@ -22,8 +21,8 @@ pub const PARAMETER_FILE: &str = "/tmp/attune-parameters";
 /// Everything a runner needs to know about one run. It holds no credential of the server.
 #[derive(Clone, Debug)]
 pub struct Job {
-    pub execution: ExecutionId,
-    pub tenant: TenantId,
+    /// Whose run it is, and what it may do in the network.
+    pub caller: Caller,
     pub runtime: Runtime,
     /// The pack version's folder on this machine; the guest sees it read-only.
     pub pack_folder: PathBuf,
@@ -39,8 +38,6 @@ pub struct Job {
     /// For the function contract.
     pub context: JsonObject,
     pub limits: Limits,
-    /// Who asks when the guest asks for something of the network.
-    pub caller: Caller,
 }
 
 /// Interpreters that live in the sandbox.

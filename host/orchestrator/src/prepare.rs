@@ -54,17 +54,6 @@ pub(crate) async fn job(
         ParameterDelivery::File => (Bytes::new(), Some(text)),
     };
     Ok(Job {
-        execution: execution.id,
-        tenant: execution.tenant,
-        runtime,
-        pack_folder,
-        entry: entry_of(&action.entrypoint),
-        env: environment(&shared.settings, execution, action),
-        stdin,
-        parameter_file,
-        context: context(execution, action),
-        params,
-        limits: limits(&shared.settings, action),
         caller: Caller {
             scope: Scope::of_execution(execution),
             execution: execution.id,
@@ -76,6 +65,15 @@ pub(crate) async fn job(
                 limits: shared.settings.http,
             }),
         },
+        runtime,
+        pack_folder,
+        entry: entry_of(&action.entrypoint),
+        env: environment(&shared.settings, execution, action),
+        stdin,
+        parameter_file,
+        context: context(execution, action),
+        params,
+        limits: limits(&shared.settings, action),
     })
 }
 

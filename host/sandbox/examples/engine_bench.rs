@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use attune_domain::access::Scope;
+use attune_domain::egress::{Caller, Network, NoEgress};
 use attune_domain::id::{ExecutionId, TenantId};
 use attune_domain::limits::Limits;
 use attune_domain::runner::{Entry, Job, OutputSink, RunEnd, RunReport, Runner, Runtime, Stream};
@@ -44,7 +46,7 @@ async fn measure() {
         folders.path().join("scratch"),
         folders.path().join("packs"),
     );
-    let sandbox = Sandbox::start(settings).await.expect("a sandbox");
+    let sandbox = Sandbox::start(settings, Arc::new(NoEgress)).await.expect("a sandbox");
     for _ in 0..WARM_UP {
         run(&sandbox, &pack).await;
     }
@@ -74,10 +76,20 @@ async fn run(sandbox: &Arc<Sandbox>, pack: &Path) -> Duration {
     started.elapsed()
 }
 
+/// The run of a tenant, without any rights in the network.
+fn nobody() -> Caller {
+    Caller {
+        scope: Scope::of_peer(TENANT),
+        execution: ExecutionId(1),
+        action: "tests.action".into(),
+        executor: None,
+        network: Arc::new(Network::default()),
+    }
+}
+
 fn job(pack: &Path) -> Job {
     Job {
-        execution: ExecutionId(1),
-        tenant: TENANT,
+        caller: nobody(),
         runtime: Runtime::Python,
         pack_folder: pack.to_owned(),
         entry: Entry { file: "actions/hello.py".to_owned(), function: None },

@@ -135,7 +135,7 @@ impl Runner for Sandbox {
             let lease = tokio::select! {
                 biased;
                 () = &mut stop => return server::run::unseen(RunEnd::Stopped),
-                lease = self.pool.lease(job.tenant) => lease,
+                lease = self.pool.lease(job.caller.scope.tenant()) => lease,
             };
             let report = match lease {
                 Ok(lease) => {

@@ -9,6 +9,7 @@ use attune_catalog::{ArchiveLimits, Catalog, archive_directory};
 use attune_domain::Json;
 use attune_domain::access::{PermissionSet, Scope};
 use attune_domain::clock::{Clock, Timestamp};
+use attune_domain::egress::HttpLimits;
 use attune_domain::identity::NewIdentity;
 use attune_domain::limits::Limits;
 use attune_domain::pack::{NewPack, PackArchive, PackInstall};
@@ -68,6 +69,7 @@ impl World {
                 runtimes: Vec::new(),
                 worker_name: "attune-test".into(),
                 limits: Limits::default(),
+                http: HttpLimits::default(),
                 max_wall: Duration::from_hours(1),
                 drain: Duration::ZERO,
                 api_url: "http://127.0.0.1:8080".into(),

@@ -106,6 +106,46 @@ fn every_key_of_an_action() {
 }
 
 #[test]
+fn permissions_of_the_network() {
+    let yaml = "ref: demo.a\nrunner_type: python\nentry_point: run.py\n\
+        parameters: {token: {type: string, secret: true}}\npermissions:\n  http:\n\
+        \x20   - API.example.test\n\
+        \x20   - {host: '*', ports: [443, '8000-8010'], methods: [get], insecure_tls: true, secrets: [token]}\n\
+        \x20   - {host: '*.example.test', ports: '*'}\n";
+    let grants = serde_json::to_value(read_action(yaml).unwrap().run.http).unwrap();
+    assert_eq!(
+        grants,
+        json!([
+            {"host": "api.example.test", "ports": {"Ranges": [[80, 80], [443, 443]]},
+             "methods": null, "insecure_tls": false, "secrets": []},
+            {"host": "*", "ports": {"Ranges": [[443, 443], [8000, 8010]]}, "methods": ["GET"],
+             "insecure_tls": true, "secrets": ["token"]},
+            {"host": "*.example.test", "ports": "All", "methods": null, "insecure_tls": false,
+             "secrets": []},
+        ])
+    );
+}
+
+#[test]
+fn mistaken_permissions_are_named() {
+    let with = |permissions: &str| {
+        read_action(&format!(
+            "ref: demo.a\nrunner_type: python\nentry_point: run.py\n\
+             parameters: {{name: {{type: string}}}}\npermissions: {permissions}\n"
+        ))
+    };
+    says(
+        with("{http: ['http://a.test']}"),
+        &["actions/a.yaml", "permissions.http", "http://a.test"],
+    );
+    says(with("{http: [{host: 'a*'}]}"), &["permissions.http", "`*`"]);
+    says(with("{http: [{host: a.test, ports: ['9-8']}]}"), &["permissions.http", "9-8"]);
+    says(with("{http: [{host: a.test, ports: all}]}"), &["permissions.http", "all"]);
+    says(with("{http: [{host: a.test, secrets: [name]}]}"), &["permissions.http", "secret: true"]);
+    says(with("{net: []}"), &["net"]);
+}
+
+#[test]
 fn only_true_and_false_are_booleans() {
     let yaml = "ref: a\nentry_point: run.py\n\
         parameters: {type: object, properties: {n: {type: integer}}, required: [n, no, y]}\n";

@@ -48,7 +48,7 @@ async fn what_waits_in_the_queue_never_runs() {
     assert_eq!(cancelled.state.status, S::Cancelled);
     world.orchestrator.cancel(world.scope(), first.id).await.unwrap();
     let last = world.submit().await;
-    assert_eq!(world.next_start().await.execution, last.id);
+    assert_eq!(world.next_start().await.caller.execution, last.id);
 }
 
 #[tokio::test]

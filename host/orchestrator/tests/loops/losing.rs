@@ -14,7 +14,7 @@ async fn what_had_not_started_is_started_again() {
     world.runner.next(Script::Lost(Lost::BeforeStart));
     let execution = world.submit().await;
     world.next_start().await;
-    assert_eq!(world.next_start().await.execution, execution.id);
+    assert_eq!(world.next_start().await.caller.execution, execution.id);
     assert_eq!(world.end_of(execution.id).await.state.status, S::Completed);
 }
 

@@ -14,13 +14,13 @@ async fn the_queue_is_served_in_order_as_places_come_free() {
     let (release, released) = oneshot::channel();
     world.runner.next(Script::UntilReleased(released));
     let first = world.submit().await;
-    assert_eq!(world.next_start().await.execution, first.id);
+    assert_eq!(world.next_start().await.caller.execution, first.id);
     let second = world.submit().await;
     let third = world.submit().await;
     assert_eq!(second.state.status, S::Requested);
     release.send(()).unwrap();
-    assert_eq!(world.next_start().await.execution, second.id);
-    assert_eq!(world.next_start().await.execution, third.id);
+    assert_eq!(world.next_start().await.caller.execution, second.id);
+    assert_eq!(world.next_start().await.caller.execution, third.id);
     assert_eq!(world.end_of(third.id).await.state.status, S::Completed);
 }
 

@@ -30,7 +30,7 @@ async fn a_run_that_may_have_started_is_abandoned() {
 async fn its_author_may_allow_another_start() {
     let (world, id) = killed(OnLost::Rerun).await;
     let mut world = world.restarted(1).await;
-    assert_eq!(world.next_start().await.execution, id);
+    assert_eq!(world.next_start().await.caller.execution, id);
     assert_eq!(world.end_of(id).await.state.status, S::Completed);
 }
 
@@ -48,6 +48,6 @@ async fn the_queue_is_taken_up_again() {
     let queued = world.submit().await;
     assert_eq!(queued.state.status, S::Requested);
     let mut world = world.restarted(1).await;
-    assert_eq!(world.next_start().await.execution, queued.id);
+    assert_eq!(world.next_start().await.caller.execution, queued.id);
     assert_eq!(world.end_of(queued.id).await.state.status, S::Completed);
 }

@@ -42,7 +42,7 @@ async fn the_job_holds_what_the_action_reads() {
     let mut world = World::new(1).await;
     let execution = world.submit().await;
     let job = world.next_start().await;
-    assert_eq!(job.execution, execution.id);
+    assert_eq!(job.caller.execution, execution.id);
     assert_eq!(job.stdin, "{\"n\":1}\n");
     assert_eq!(job.entry.file, "actions/act.py");
     assert_eq!(job.env["ATTUNE_EXEC_ID"], execution.id.to_string());
@@ -99,7 +99,7 @@ async fn a_caller_who_goes_away_leaves_nothing_stuck() {
         () = std::future::ready(()) => {}
     }
     let job = world.next_start().await;
-    assert_eq!(world.end_of(job.execution).await.state.status, S::Completed);
+    assert_eq!(world.end_of(job.caller.execution).await.state.status, S::Completed);
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ impl Runner for ScriptedRunner {
     ) -> RunReport {
         let script = self.scripts.lock().unwrap().pop_front();
         if !matches!(script, Some(Script::Lost(Lost::BeforeStart))) {
-            (self.witness)(job.execution);
+            (self.witness)(job.caller.execution);
         }
         let _ = self.started.send(job);
         let write = Bytes::from_static;

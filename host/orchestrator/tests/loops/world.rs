@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use attune_domain::access::{Principal, Scope};
 use attune_domain::action::{NewAction, OnLost, RunSpec, RunnableAction};
 use attune_domain::clock::Clock;
+use attune_domain::egress::HttpLimits;
 use attune_domain::execution::{Execution, ExecutionStatus};
 use attune_domain::id::{ExecutionId, TenantId};
 use attune_domain::identity::{NewIdentity, TokenKind};
@@ -99,6 +100,7 @@ impl World {
             places: u32::try_from(runner.places()).unwrap(),
             runtimes: Vec::new(),
             limits: Limits::default(),
+            http: HttpLimits::default(),
             max_wall: Duration::from_hours(1),
             drain: Duration::from_secs(30),
             api_url: "http://127.0.0.1:8080".into(),

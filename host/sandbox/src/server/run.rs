@@ -55,7 +55,7 @@ pub(crate) async fn follow(
             }
         }
     }
-    tracing::error!(execution = %job.execution, "a runner did not end a run in time");
+    tracing::error!(execution = %job.caller.execution, "a runner did not end a run in time");
     lease.runner.kill();
     loop {
         // It is certain to hang up, and may have said more before.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use attune_domain::access::Scope;
+use attune_domain::egress::{Caller, Network, NoEgress};
 use attune_domain::id::{ExecutionId, TenantId};
 use attune_domain::limits::Limits;
 use attune_domain::runner::{
@@ -49,7 +51,7 @@ impl Host {
         // The second argument only tells the runners of this host from those of others.
         settings.args = vec![RUNNER.into(), folders.path().into()];
         change(&mut settings);
-        let sandbox = Sandbox::start(settings).await.unwrap();
+        let sandbox = Sandbox::start(settings, Arc::new(NoEgress)).await.unwrap();
         Host { sandbox, folders }
     }
 
@@ -101,10 +103,20 @@ impl Host {
     }
 }
 
+/// The run of a tenant, without any rights in the network.
+fn nobody(tenant: TenantId) -> Caller {
+    Caller {
+        scope: Scope::of_peer(tenant),
+        execution: ExecutionId(1),
+        action: "tests.action".into(),
+        executor: None,
+        network: Arc::new(Network::default()),
+    }
+}
+
 pub(crate) fn job(tenant: TenantId, pack_folder: PathBuf) -> Job {
     Job {
-        execution: ExecutionId(1),
-        tenant,
+        caller: nobody(tenant),
         runtime: Runtime::Python,
         pack_folder,
         entry: Entry { file: "actions/main.py".to_owned(), function: None },

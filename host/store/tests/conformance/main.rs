@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "in a check, a panic is how a failure is told")]
 
 mod actions;
+mod audit;
 mod claims;
 mod durability;
 mod executions;
@@ -81,6 +82,10 @@ mod on {
         logs {
             output_reads_back_from_any_offset, a_repeated_chunk_is_kept_once,
             output_comes_with_the_state, another_start_begins_a_new_log,
+        }
+        audit {
+            an_event_reads_back, events_are_filtered_and_the_newest_come_first,
+            events_of_others_are_out_of_reach,
         }
         scopes {
             packs_of_others_are_invisible, packs_of_others_stay_as_they_are,

@@ -43,7 +43,12 @@ macro_rules! earlier {
     ($engine:literal) => {{
         let first = include_str!(concat!("../../migrations/", $engine, "/0001_first.sql"));
         let second = include_str!(concat!("../../migrations/", $engine, "/0002_leases.sql"));
-        [vec![first, FIRST], vec![first, second, SECOND]]
+        let third = include_str!(concat!("../../migrations/", $engine, "/0003_runtimes.sql"));
+        [
+            vec![first, FIRST],
+            vec![first, second, SECOND],
+            vec![first, second, third, SECOND, "INSERT INTO schema_migration VALUES (3);"],
+        ]
     }};
 }
 

@@ -6,18 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use attune_domain::access::{Grant, PermissionSet, Scope, Tenant};
 use attune_domain::action::{Action, ActionChange, NewAction, RunnableAction};
+use attune_domain::audit::{AuditEvent, AuditFilter, NewAuditEvent};
 use attune_domain::clock::Timestamp;
 use attune_domain::execution::{
     Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State, Waiting,
 };
-use attune_domain::id::{ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
+use attune_domain::id::{AuditEventId, ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
 use attune_domain::identity::{Identity, IssuedToken, NewIdentity};
 use attune_domain::pack::{NewPack, Pack, PackChange, PackInstall};
 use attune_domain::page::{Listing, Page};
 use attune_domain::runner::Stream;
 use attune_domain::store::{
-    ActionFilter, ActionStore, ExecutionStore, Heard, IdentityStore, InstallationStore, LogChunk,
-    PackFilter, PackStore, PeerStore, Store, StoreResult, Submitted, TokenStore, WorkerStore,
+    ActionFilter, ActionStore, AuditStore, ExecutionStore, Heard, IdentityStore, InstallationStore,
+    LogChunk, PackFilter, PackStore, PeerStore, Store, StoreResult, Submitted, TokenStore,
+    WorkerStore,
 };
 use attune_domain::worker::{Acquired, Capacity, Cordon, Holder, Pulse, Renewed, Worker};
 use bytes::Bytes;
@@ -136,6 +138,11 @@ pass_on! {
     PeerStore {
         read tell(text: &str) -> ();
         read listen() -> Option<BoxStream<'static, Heard>>;
+    }
+    AuditStore {
+        write record_audit_event(scope: Scope, event: NewAuditEvent, now: Timestamp) -> ();
+        read audit_events(scope: Scope, filter: &AuditFilter, page: Page) -> Listing<AuditEvent>;
+        read audit_event(scope: Scope, id: AuditEventId) -> Option<AuditEvent>;
     }
     InstallationStore {
         write agreed(name: &str, proposed: &str) -> String;
