@@ -1,0 +1,11 @@
+"""Takes one client through the steps that it is asked for: {"client", "steps": [[name, url]]}."""
+
+import json
+import sys
+
+import steps
+from adapters import ADAPTERS
+
+parameters = json.load(sys.stdin)
+client = ADAPTERS[parameters["client"]]()
+print(json.dumps({name: steps.take(client, name, url) for name, url in parameters["steps"]}))
