@@ -1,0 +1,173 @@
+"""A name is what its checked answers say it is; a connection goes to nowhere else."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from support import names as dns
+from support.guests import ANYTHING, Guest, denied, failed
+from support.names import Answer, Names, records
+from support.packs import unique
+from support.peer import ALLOWED, OK, PRIVATE, Peer, answering, answering_once
+
+NewGuest = Callable[..., Guest]
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """Closes after each answer, so that every request looks its name up."""
+    with Peer(answering_once(OK)) as peer:
+        yield peer
+
+
+@pytest.fixture
+def spy(peer: Peer) -> Iterator[Peer]:
+    """At the address that must not be reached, on the same port; nobody must come."""
+    with Peer(answering(OK), PRIVATE, port=peer.port) as spy:
+        yield spy
+        assert not spy.visits
+
+
+@pytest.fixture
+def anybody(new_guest: NewGuest) -> Guest:
+    return new_guest(ANYTHING)
+
+
+@pytest.fixture
+def new_name(names: Names) -> Callable[..., str]:
+    return lambda *answers: names.set(f"{unique('name')}.test", *answers)
+
+
+@pytest.fixture
+def hurried(impatient_server: object, watched: Callable[..., None]) -> Guest:
+    from support.egress import signed_in
+    from support.server import Server
+
+    assert isinstance(impatient_server, Server)
+    watched(impatient_server)
+    return Guest(signed_in(impatient_server), ANYTHING)
+
+
+NewName = Callable[..., str]
+
+
+@pytest.mark.parametrize("turn", range(1, 5))
+def test_rebinding(anybody: Guest, new_name: NewName, peer: Peer, spy: Peer, turn: int) -> None:
+    """The answer changes after one lookup, or two, and so on, whenever those happen."""
+    name = new_name(*[records(ALLOWED)] * turn, records(PRIVATE))
+    targets = [f"/{number}" for number in range(6)]
+    answers = anybody.run("exchanges", url=peer.url(host=name), targets=targets)
+    assert answers[0].get("status") == 200, answers
+    for answer in answers:
+        assert answer.get("status") == 200 or "denied" in failed(answer), answers
+    assert not spy.visits
+
+
+@pytest.mark.parametrize("values", [(ALLOWED, PRIVATE), (PRIVATE, ALLOWED), (ALLOWED, "::1")])
+def test_an_allowed_and_a_private_answer(
+    anybody: Guest, new_name: NewName, peer: Peer, spy: Peer, values: tuple[str, ...]
+) -> None:
+    name = new_name(records(*values))
+    for _ in range(4):
+        answer = anybody.fetch(peer.url(host=name))
+        assert answer.get("status") == 200 or "denied" in failed(answer)
+    assert not spy.visits
+
+
+def test_no_way_round_an_allowed_address_that_refuses(
+    anybody: Guest, new_name: NewName, names: Names
+) -> None:
+    with Peer(answering(OK), PRIVATE) as spy:
+        name = new_name(records(ALLOWED, PRIVATE, "::1"))
+        failed(anybody.fetch(spy.url(host=name)))
+    assert not spy.visits
+    assert names.times_asked(name) < 10
+
+
+def test_a_cname_to_a_private_name(
+    anybody: Guest, new_name: NewName, peer: Peer, spy: Peer
+) -> None:
+    private = new_name(records(PRIVATE))
+    denied(anybody.fetch(peer.url(host=new_name(records(private)))))
+    denied(anybody.fetch(peer.url(host=new_name(records(private, PRIVATE)))))
+    assert not spy.visits
+
+
+def test_a_cname_to_localhost(anybody: Guest, new_name: NewName) -> None:
+    with Peer(answering(OK), "127.0.0.1") as spy:
+        failed(anybody.fetch(spy.url(host=new_name(records("localhost", "127.0.0.1")))))
+        failed(anybody.fetch(spy.url(host=new_name(records("localhost")))))
+    assert not spy.visits
+
+
+def test_a_cname_to_an_allowed_name(anybody: Guest, new_name: NewName, peer: Peer) -> None:
+    allowed = new_name(records(ALLOWED))
+    assert anybody.fetch(peer.url(host=new_name(records(allowed, ALLOWED))))["status"] == 200
+
+
+def test_a_cname_is_no_grant(new_guest: NewGuest, new_name: NewName, peer: Peer) -> None:
+    """The grant is for the name that the action asks for, and for no other."""
+    granted = new_name(records(ALLOWED))
+    guest = new_guest([{"host": granted, "ports": "*"}])
+    denied(guest.fetch(peer.url(host=new_name(records(granted, ALLOWED)))))
+    assert not peer.visits
+
+
+def test_a_circle_of_cnames(hurried: Guest, names: Names, new_name: NewName) -> None:
+    one, other = f"{unique('name')}.test", f"{unique('name')}.test"
+    names.set(one, records(other))
+    names.set(other, records(one))
+    failed(hurried.fetch(f"http://{one}/"))
+    assert names.times_asked(one) + names.times_asked(other) < 200
+
+
+def test_a_name_that_does_not_exist(anybody: Guest) -> None:
+    answer = anybody.fetch(f"http://{unique('name')}.test/")
+    assert answer["error"] == "gaierror", answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [dns.failing("SERVFAIL"), dns.failing("REFUSED"), dns.silence, dns.garbage, dns.another_s]
+    + [records()],
+    ids="servfail refused silence garbage another_s nothing".split(),
+)
+def test_a_name_server_that_is_no_help(
+    hurried: Guest, new_name: NewName, names: Names, answer: Answer
+) -> None:
+    name = new_name(answer)
+    seen = hurried.fetch(f"http://{name}/")
+    assert seen["error"] in ("gaierror", "TimeoutError"), seen
+    assert names.times_asked(name) < 50
+
+
+def test_silence_about_one_name_holds_nobody_else_up(
+    hurried: Guest, new_name: NewName, peer: Peer
+) -> None:
+    silent = hurried.submit("fetch", url=f"http://{new_name(dns.silence)}/")
+    assert hurried.fetch(peer.url(host=new_name(records(ALLOWED))))["status"] == 200
+    assert hurried.api.ended(silent)["status"] == "completed"
+
+
+def test_a_huge_answer(anybody: Guest, new_name: NewName, peer: Peer, spy: Peer) -> None:
+    """Over TCP, since it is too long for a datagram."""
+    private = [f"127.0.{high}.{low}" for high in range(1, 9) for low in range(200)]
+    answer = anybody.fetch(peer.url(host=new_name(records(*private, PRIVATE))))
+    denied(answer)
+    mixed = anybody.fetch(peer.url(host=new_name(records(*private, PRIVATE, ALLOWED))))
+    assert mixed.get("status") == 200 or "denied" in failed(mixed)
+    assert not spy.visits
+
+
+@pytest.mark.parametrize("name", ["a" * 64 + ".test", "a." * 130 + "test", "a..test", ".test"])
+def test_names_that_are_none(anybody: Guest, name: str) -> None:
+    failed(anybody.fetch(f"http://{name}/"))
+
+
+def test_a_reused_connection_is_to_a_checked_address(anybody: Guest, new_name: NewName) -> None:
+    """A kept connection serves its own name alone, not another one that has the same address."""
+    with Peer(answering(OK)) as peer:
+        one, other = new_name(records(ALLOWED)), new_name(records(PRIVATE))
+        assert anybody.fetch(peer.url(host=one))["status"] == 200
+        denied(anybody.fetch(peer.url(host=other)))
+    assert [head.all("host") for head in peer.heads] == [[f"{one}:{peer.port}"]]

@@ -1,0 +1,51 @@
+"""There is nothing below HTTP: raw sockets reach nobody and hear nobody."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from support.guests import ANYTHING, Guest
+from support.names import Names, records
+from support.packs import unique
+from support.peer import ALLOWED, OK, PRIVATE, Peer, answering
+
+NewGuest = Callable[..., Guest]
+
+
+@pytest.fixture(params=[ALLOWED, PRIVATE, "127.0.0.1"])
+def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
+    with Peer(answering(OK), request.param) as peer:
+        yield peer
+
+
+@pytest.mark.parametrize("http", [None, ANYTHING], ids=["nothing", "anything"])
+def test_every_raw_socket_is_refused(
+    new_guest: NewGuest, names: Names, peer: Peer, http: object
+) -> None:
+    name = names.set(f"{unique('name')}.test", records(ALLOWED))
+    attempts = new_guest(http).run("sockets", host=peer.host, port=peer.port, name=name)
+    assert {how: end for how, end in attempts.items() if "refused" not in end} == {}
+    assert not peer.visits
+    assert names.times_asked(name) == 0
+
+
+def test_a_datagram_is_sent_to_nobody(guest: Guest) -> None:
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind((ALLOWED, 0))
+        guest.run("sockets", host=ALLOWED, port=receiver.getsockname()[1], name="x.test")
+        receiver.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            receiver.recv(100)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["EHLO there\r\nMAIL FROM:<a@b>\r\n", "\0" * 1_000, "PING\r\n", "*1\r\n$4\r\nPING\r\n"],
+    ids=["smtp", "zeros", "line", "redis"],
+)
+def test_other_protocols_than_http_are_not_spoken(guest: Guest, sent: str) -> None:
+    with Peer(answering(OK)) as peer:
+        guest.run("raw", host=ALLOWED, port=peer.port, send=[sent, sent], timeout=1)
+    assert peer.received == b""
