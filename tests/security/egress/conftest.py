@@ -8,7 +8,7 @@ import pytest
 from support.api import SECRETS, Api
 from support.authority import Authority
 from support.egress import reaching, signed_in
-from support.guests import HERE, Guest
+from support.guests import ANYTHING, HERE, Guest
 from support.logs import LogCheck
 from support.names import Names, name_server
 from support.server import Server
@@ -89,12 +89,26 @@ def guest(here: Guest, server: Server) -> Guest:
 
 
 @pytest.fixture(scope="session")
-def hasty_here(impatient_server: Server) -> Guest:
-    return Guest(signed_in(impatient_server), HERE)
+def anywhere(patient_server: Server) -> Guest:
+    return Guest(signed_in(patient_server), ANYTHING)
 
 
 @pytest.fixture
-def hasty(hasty_here: Guest, impatient_server: Server, watched: Callable[[Server], None]) -> Guest:
-    """The same on a server that waits 400 ms at most, and takes 1 MB at most."""
+def anybody(anywhere: Guest, server: Server) -> Guest:
+    """Actions whose manifest allows all there is."""
+    assert server.running
+    return anywhere
+
+
+@pytest.fixture(scope="session")
+def hasty_anywhere(impatient_server: Server) -> Guest:
+    return Guest(signed_in(impatient_server), ANYTHING)
+
+
+@pytest.fixture
+def hasty(
+    hasty_anywhere: Guest, impatient_server: Server, watched: Callable[[Server], None]
+) -> Guest:
+    """Actions that may ask for everything, on a server that waits 400 ms, and takes 1 MB."""
     watched(impatient_server)
-    return hasty_here
+    return hasty_anywhere

@@ -6,6 +6,7 @@ from support.guests import Guest, failed
 from support.peer import OK, Peer, Script, Visit, answering, answering_once, flooding
 
 STATUS = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n"
 
 
 @pytest.mark.parametrize(
@@ -32,11 +33,11 @@ STATUS = b"HTTP/1.1 200 OK\r\n"
         STATUS + b"content-length: 2x\r\n\r\nok",
         STATUS + b"content-length: 99999999999999999999999999\r\n\r\nok",
         STATUS + b"content-length: 10\r\n\r\nok",
-        STATUS + b"transfer-encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n",
-        STATUS + b"transfer-encoding: chunked\r\n\r\n-2\r\nok\r\n0\r\n\r\n",
-        STATUS + b"transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\nok\r\n0\r\n\r\n",
-        STATUS + b"transfer-encoding: chunked\r\n\r\n2\r\nokevil\r\n0\r\n\r\n",
-        STATUS + b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
+        STATUS + CHUNKED + b"\r\nzz\r\nok\r\n0\r\n\r\n",
+        STATUS + CHUNKED + b"\r\n-2\r\nok\r\n0\r\n\r\n",
+        STATUS + CHUNKED + b"\r\nfffffffffffffffff\r\nok\r\n0\r\n\r\n",
+        STATUS + CHUNKED + b"\r\n2\r\nokevil\r\n0\r\n\r\n",
+        STATUS + CHUNKED + b"\r\n2\r\nok\r\n",
         STATUS + b"x: y\r\nno colon\r\ncontent-length: 0\r\n\r\n",
         STATUS + b"bad name: x\r\ncontent-length: 0\r\n\r\n",
         STATUS + b"x: a\0b\r\ncontent-length: 0\r\n\r\n",
@@ -58,11 +59,11 @@ def test_no_answer_at_all(guest: Guest, answer: bytes) -> None:
     [
         (STATUS + b"content-length: 2\r\ncontent-length: 2\r\n\r\nok", "ok"),
         (
-            STATUS + b"content-length: 9\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            STATUS + b"content-length: 9\r\n" + CHUNKED + b"\r\n2\r\nok\r\n0\r\n\r\n",
             "ok",
         ),
         (
-            STATUS + b"transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            STATUS + CHUNKED + b"content-length: 0\r\n\r\n2\r\nok\r\n0\r\n\r\n",
             "ok",
         ),
         (STATUS + b"transfer-encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "ok"),
@@ -106,9 +107,7 @@ def early(visit: Visit) -> None:
         answering(OK + b"x"),
         answering(b"HTTP/1.1 204 No Content\r\ncontent-length: 4\r\n\r\n" + EVIL),
         answering(b"HTTP/1.1 304 Not Modified\r\n\r\n" + EVIL),
-        answering(
-            STATUS + b"content-length: 9\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + EVIL
-        ),
+        answering(STATUS + b"content-length: 9\r\n" + CHUNKED + b"\r\n0\r\n\r\n" + EVIL),
         answering(STATUS + b"content-length: 0\r\ncontent-length: 0\r\n\r\n" + EVIL),
     ],
     ids="answer blank_lines byte no_content not_modified both_lengths same_lengths".split(),
@@ -154,9 +153,9 @@ def test_a_request_that_changes_something_is_sent_once(guest: Guest) -> None:
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
         (b"", b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" * 100),
         (b"", b"\r\n" * 1_000),
-        (STATUS + b"transfer-encoding: chunked\r\n\r\n1;", b"x" * 10_000),
-        (STATUS + b"transfer-encoding: chunked\r\n\r\n", b"0" * 10_000),
-        (STATUS + b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n", b"x: y\r\n" * 1_000),
+        (STATUS + CHUNKED + b"\r\n1;", b"x" * 10_000),
+        (STATUS + CHUNKED + b"\r\n", b"0" * 10_000),
+        (STATUS + CHUNKED + b"\r\n2\r\nok\r\n0\r\n", b"x: y\r\n" * 1_000),
     ],
     ids="fields value name continue hints lines extension zeros trailers".split(),
 )
@@ -171,8 +170,8 @@ def test_heads_without_an_end(hasty: Guest, first: bytes, again: bytes) -> None:
     [
         (STATUS + b"\r\n", b"x" * 10_000),
         (STATUS + b"content-length: 100000000000\r\n\r\n", b"x" * 10_000),
-        (STATUS + b"transfer-encoding: chunked\r\n\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n"),
-        (STATUS + b"transfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 1_000),
+        (STATUS + CHUNKED + b"\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n"),
+        (STATUS + CHUNKED + b"\r\n", b"1\r\nx\r\n" * 1_000),
     ],
     ids="until_close length chunks tiny_chunks".split(),
 )

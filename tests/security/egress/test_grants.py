@@ -8,7 +8,7 @@ import pytest
 from support.api import Api
 from support.authority import Authority
 from support.egress import reaching, signed_in
-from support.guests import ANYTHING, HERE, Guest, denied
+from support.guests import ANYTHING, HERE, Guest, denied, network_pack
 from support.logs import parsed
 from support.names import Names, records
 from support.packs import unique
@@ -121,8 +121,6 @@ def test_patterns(
     ],
 )
 def test_permissions_that_mean_nothing_are_refused_at_upload(admin: Api, http: Any) -> None:
-    from support.guests import network_pack
-
     response = admin.upload(network_pack(unique("network"), http))
     assert 400 <= response.status_code < 500, response.text
     assert "http" in response.json()["error"]

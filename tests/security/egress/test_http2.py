@@ -21,7 +21,7 @@ from support import http2
 from support.authority import Authority
 from support.guests import Guest, failed
 from support.http2 import Http2, Misdeed, misusing
-from support.peer import ALLOWED, Peer, Script
+from support.peer import ALLOWED, Peer, Script, Visit
 
 NewPeer = Callable[[Script], Peer]
 
@@ -325,7 +325,7 @@ def test_a_window_that_never_opens(hasty: Guest, new_peer: NewPeer) -> None:
 
 
 def test_no_streams_allowed(hasty: Guest, new_peer: NewPeer) -> None:
-    def script(visit: http2.Visit) -> None:
+    def script(visit: Visit) -> None:
         connection = Http2(visit)
         connection.greet(max_concurrent_streams=0)
         connection.until_ended()
@@ -342,7 +342,7 @@ def test_no_streams_allowed(hasty: Guest, new_peer: NewPeer) -> None:
 def test_every_request_is_reset(guest: Guest, new_peer: NewPeer) -> None:
     counted = []
 
-    def script(visit: http2.Visit) -> None:
+    def script(visit: Visit) -> None:
         connection = Http2(visit)
         connection.greet()
         while (stream := connection.request()[0]) != 0:
@@ -358,7 +358,7 @@ def test_every_request_is_reset(guest: Guest, new_peer: NewPeer) -> None:
 
 
 def test_every_connection_says_goodbye_at_once(guest: Guest, new_peer: NewPeer) -> None:
-    def script(visit: http2.Visit) -> None:
+    def script(visit: Visit) -> None:
         connection = Http2(visit)
         connection.greet()
         connection.send(GoAwayFrame(0, last_stream_id=0))
@@ -371,7 +371,7 @@ def test_every_connection_says_goodbye_at_once(guest: Guest, new_peer: NewPeer) 
 
 
 def test_a_goodbye_lets_what_was_begun_come_to_its_end(guest: Guest, new_peer: NewPeer) -> None:
-    def script(visit: http2.Visit) -> None:
+    def script(visit: Visit) -> None:
         connection = Http2(visit)
         connection.greet()
         stream = connection.request()[0]

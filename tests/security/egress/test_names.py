@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from support import names as dns
-from support.guests import ANYTHING, Guest, denied, failed
+from support.guests import Guest, denied, failed
 from support.names import Answer, Names, records
 from support.packs import unique
 from support.peer import ALLOWED, OK, PRIVATE, Peer, answering, answering_once
 
 NewGuest = Callable[..., Guest]
+NewName = Callable[..., str]
 
 
 @pytest.fixture
@@ -29,26 +30,8 @@ def spy(peer: Peer) -> Iterator[Peer]:
 
 
 @pytest.fixture
-def anybody(new_guest: NewGuest) -> Guest:
-    return new_guest(ANYTHING)
-
-
-@pytest.fixture
-def new_name(names: Names) -> Callable[..., str]:
+def new_name(names: Names) -> NewName:
     return lambda *answers: names.set(f"{unique('name')}.test", *answers)
-
-
-@pytest.fixture
-def hurried(impatient_server: object, watched: Callable[..., None]) -> Guest:
-    from support.egress import signed_in
-    from support.server import Server
-
-    assert isinstance(impatient_server, Server)
-    watched(impatient_server)
-    return Guest(signed_in(impatient_server), ANYTHING)
-
-
-NewName = Callable[..., str]
 
 
 @pytest.mark.parametrize("turn", range(1, 5))
@@ -113,11 +96,11 @@ def test_a_cname_is_no_grant(new_guest: NewGuest, new_name: NewName, peer: Peer)
     assert not peer.visits
 
 
-def test_a_circle_of_cnames(hurried: Guest, names: Names, new_name: NewName) -> None:
+def test_a_circle_of_cnames(hasty: Guest, names: Names) -> None:
     one, other = f"{unique('name')}.test", f"{unique('name')}.test"
     names.set(one, records(other))
     names.set(other, records(one))
-    failed(hurried.fetch(f"http://{one}/"))
+    failed(hasty.fetch(f"http://{one}/"))
     assert names.times_asked(one) + names.times_asked(other) < 200
 
 
@@ -128,25 +111,31 @@ def test_a_name_that_does_not_exist(anybody: Guest) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [dns.failing("SERVFAIL"), dns.failing("REFUSED"), dns.silence, dns.garbage, dns.another_s]
-    + [records()],
+    [
+        dns.failing("SERVFAIL"),
+        dns.failing("REFUSED"),
+        dns.silence,
+        dns.garbage,
+        dns.another_s,
+        records(),
+    ],
     ids="servfail refused silence garbage another_s nothing".split(),
 )
 def test_a_name_server_that_is_no_help(
-    hurried: Guest, new_name: NewName, names: Names, answer: Answer
+    hasty: Guest, new_name: NewName, names: Names, answer: Answer
 ) -> None:
     name = new_name(answer)
-    seen = hurried.fetch(f"http://{name}/")
+    seen = hasty.fetch(f"http://{name}/")
     assert seen["error"] in ("gaierror", "TimeoutError"), seen
     assert names.times_asked(name) < 50
 
 
 def test_silence_about_one_name_holds_nobody_else_up(
-    hurried: Guest, new_name: NewName, peer: Peer
+    hasty: Guest, new_name: NewName, peer: Peer
 ) -> None:
-    silent = hurried.submit("fetch", url=f"http://{new_name(dns.silence)}/")
-    assert hurried.fetch(peer.url(host=new_name(records(ALLOWED))))["status"] == 200
-    assert hurried.api.ended(silent)["status"] == "completed"
+    silent = hasty.submit("fetch", url=f"http://{new_name(dns.silence)}/")
+    assert hasty.fetch(peer.url(host=new_name(records(ALLOWED))))["status"] == 200
+    assert hasty.api.ended(silent)["status"] == "completed"
 
 
 def test_a_huge_answer(anybody: Guest, new_name: NewName, peer: Peer, spy: Peer) -> None:

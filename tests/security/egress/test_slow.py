@@ -1,5 +1,6 @@
 """Peers that take their time: an end comes, and nobody else waits for it."""
 
+import socket
 import threading
 from collections.abc import Callable
 
@@ -112,8 +113,6 @@ def test_the_guest_s_own_timeout_is_kept(guest: Guest) -> None:
 
 
 def test_a_connection_that_nobody_accepts(hasty: Guest) -> None:
-    import socket
-
     with socket.socket() as listener:
         listener.bind((ALLOWED, 0))
         listener.listen(0)

@@ -1,5 +1,6 @@
 """There is nothing below HTTP: raw sockets reach nobody and hear nobody."""
 
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -30,8 +31,6 @@ def test_every_raw_socket_is_refused(
 
 
 def test_a_datagram_is_sent_to_nobody(guest: Guest) -> None:
-    import socket
-
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind((ALLOWED, 0))
         guest.run("sockets", host=ALLOWED, port=receiver.getsockname()[1], name="x.test")
