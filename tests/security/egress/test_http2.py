@@ -321,7 +321,7 @@ def test_a_window_that_never_opens(hasty: Guest, new_peer: NewPeer) -> None:
     with new_peer(misusing(nothing, initial_window_size=0)) as peer:
         failed(hasty.fetch(peer.url(), method="POST", body="x" * 100_000))
         peer.wait_until_left()
-    assert b"xxxx" not in peer.received
+    assert len(peer.received) < 70_000, "what goes before the peer's settings are known"
 
 
 def test_no_streams_allowed(hasty: Guest, new_peer: NewPeer) -> None:

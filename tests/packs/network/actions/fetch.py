@@ -34,7 +34,7 @@ def exchange():
     answer["status"] = response.status
     answer["headers"] = response.getheaders()
     size = 0
-    while part := response.read(1 << 16):
+    while part := response.read1(1 << 16):
         size += len(part)
         answer["body"] = (answer.get("body", "") + part.decode("latin-1"))[:10_000]
         answer["size"] = size
