@@ -19,21 +19,29 @@ def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
         yield peer
 
 
+@pytest.mark.parametrize("original", [False, True], ids=["ours", "original"])
 @pytest.mark.parametrize("http", [None, ANYTHING], ids=["nothing", "anything"])
-def test_every_raw_socket_is_refused(
-    new_guest: NewGuest, names: Names, peer: Peer, http: object
+def test_raw_sockets_are_refused(
+    new_guest: NewGuest, names: Names, peer: Peer, http: object, original: bool
 ) -> None:
     name = names.set(f"{unique('name')}.test", records(ALLOWED))
-    attempts = new_guest(http).run("sockets", host=peer.host, port=peer.port, name=name)
-    assert {how: end for how, end in attempts.items() if "refused" not in end} == {}
-    assert not peer.visits
+    given = {"host": peer.host, "port": peer.port, "name": name, "original": original}
+    attempts = new_guest(http).run("sockets", **given)
+    succeeded = {how for how, end in attempts.items() if "refused" not in end}
+    granted = http is not None and peer.host == ALLOWED and not original
+    # Ours connects where a request could go, and will let nothing but requests through.
+    assert succeeded == ({"connect", "connect_ex"} if granted else set()), attempts
+    assert granted or not peer.visits
+    assert peer.received == b""
     assert names.times_asked(name) == 0
 
 
-def test_a_datagram_is_sent_to_nobody(guest: Guest) -> None:
+@pytest.mark.parametrize("original", [False, True], ids=["ours", "original"])
+def test_a_datagram_is_sent_to_nobody(guest: Guest, original: bool) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind((ALLOWED, 0))
-        guest.run("sockets", host=ALLOWED, port=receiver.getsockname()[1], name="x.test")
+        port = receiver.getsockname()[1]
+        guest.run("sockets", host=ALLOWED, port=port, name="x.test", original=original)
         receiver.setblocking(False)
         with pytest.raises(BlockingIOError):
             receiver.recv(100)
