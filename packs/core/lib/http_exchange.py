@@ -103,8 +103,10 @@ def exchange(
         outcome.error = f"timed out after {limits.seconds:g} seconds"
     except zlib.error as error:
         outcome.error = f"the body is not what its content-encoding says: {error}"
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         outcome.error = str(error) or type(error).__name__
+    except http.client.HTTPException as error:
+        outcome.error = f"no answer that can be read: {type(error).__name__}: {error}".strip()
     except ValueError as error:
         outcome.error = f"this cannot be sent: {error}"
     return outcome
@@ -179,7 +181,7 @@ def parts(
             break
         yield part
     if response.length:
-        raise http.client.HTTPException("the connection was closed before the body's end")
+        raise ConnectionResetError("the connection was closed before the body's end")
 
 
 def decoded(body: Iterator[bytes], fields: dict[str, str]) -> Iterator[bytes]:
