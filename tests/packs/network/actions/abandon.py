@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 params = json.load(sys.stdin)
 parts = urlsplit(params["url"])
+held = []
 for _ in range(params["count"]):
-    http.client.HTTPConnection(parts.hostname, parts.port, timeout=300).request("GET", "/")
+    held.append(http.client.HTTPConnection(parts.hostname, parts.port, timeout=300))
+    held[-1].request("GET", "/")
 print(json.dumps("done"))
