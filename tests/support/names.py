@@ -3,11 +3,18 @@
 import contextlib
 import socket
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, A, DNSRecord
+
+
+def new_name() -> str:
+    """A name that no other test uses. No answers about it are set, so it does not exist."""
+    return f"{uuid.uuid4().hex[:10]}.test"
+
 
 # What a query is answered with; None is silence.
 Answer = Callable[[DNSRecord], bytes | None]

@@ -7,8 +7,7 @@ import pytest
 from support.authority import Authority
 from support.egress import reaching, signed_in
 from support.guests import ANYTHING, Guest, denied, failed
-from support.names import Names, records
-from support.packs import unique
+from support.names import Names, new_name, records
 from support.peer import ALLOWED, OK, Peer, answering
 
 IPV4 = """
@@ -17,7 +16,7 @@ IPV4 = """
     224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255
 """.split()
 IPV6 = """
-    ::1 :: fe80::1 fec0::1 fc00::1 fd00:ec2::254 ff02::1 ::ffff:127.0.0.1 ::ffff:127.0.0.2
+    ::1 :: fe80::1 fec0::1 fc00::1 fd00:ec2::254 ff02::1 ::ffff:127.0.0.1 ::ffff:127.0.0.3
     ::127.0.0.1 ::127.0.0.2 64:ff9b::7f00:1 64:ff9b::7f00:2 64:ff9b:1::7f00:2 2002:7f00:1::
     2002:7f00:2:: 2001::7f00:2 2001:db8::1 100::1 ::ffff:0:127.0.0.1 fe80::5efe:127.0.0.2
 """.split()
@@ -42,14 +41,14 @@ def everywhere() -> Iterator[Peer]:
 @pytest.mark.parametrize("address", IPV4 + IPV6)
 def test_in_the_url(anybody: Guest, everywhere: Peer, address: str) -> None:
     host = f"[{address}]" if ":" in address else address
-    denied(anybody.fetch(everywhere.url(host=host)), address.lower())
+    denied(anybody.fetch(everywhere.url(host=host)), "--egress-private")
 
 
 @pytest.mark.parametrize("address", IPV4 + IPV6)
 def test_as_the_answer_for_a_name(
     anybody: Guest, everywhere: Peer, names: Names, address: str
 ) -> None:
-    name = names.set(f"{unique('name')}.test", records(address))
+    name = names.set(new_name(), records(address))
     denied(anybody.fetch(everywhere.url(host=name)), name)
 
 

@@ -10,7 +10,7 @@ from support.authority import Authority
 from support.egress import reaching, signed_in
 from support.guests import ANYTHING, HERE, Guest, denied, network_pack
 from support.logs import parsed
-from support.names import Names, records
+from support.names import Names, new_name, records
 from support.packs import unique
 from support.peer import ALLOWED, OK, Peer, answering
 from support.server import Server
@@ -36,7 +36,7 @@ def test_without_permissions_there_is_no_network(new_guest: NewGuest) -> None:
 
 
 def test_another_host(new_guest: NewGuest, names: Names) -> None:
-    granted, other = (names.set(f"{unique('host')}.test", records(ALLOWED)) for _ in range(2))
+    granted, other = (names.set(new_name(), records(ALLOWED)) for _ in range(2))
     guest = new_guest([{"host": granted, "ports": "*"}])
     with Peer(answering(OK)) as peer:
         assert guest.fetch(peer.url(host=granted))["status"] == 200
@@ -127,7 +127,7 @@ def test_permissions_that_mean_nothing_are_refused_at_upload(admin: Api, http: A
 
 
 def test_a_policy_narrower_than_the_manifest(names: Names, authority: Authority) -> None:
-    good, other = (names.set(f"{unique('host')}.test", records(ALLOWED)) for _ in range(2))
+    good, other = (names.set(new_name(), records(ALLOWED)) for _ in range(2))
     with Peer(answering(OK)) as peer, Peer(answering(OK)) as second:
         policy = f"{good}:{peer.port},*.within.test"
         inside = names.set("a.within.test", records(ALLOWED))
@@ -144,13 +144,13 @@ def test_a_policy_narrower_than_the_manifest(names: Names, authority: Authority)
 def test_a_policy_gives_nothing_that_the_manifest_does_not(
     new_guest: NewGuest, names: Names
 ) -> None:
-    name = names.set(f"{unique('host')}.test", records(ALLOWED))
+    name = names.set(new_name(), records(ALLOWED))
     with Peer(answering(OK)) as peer:
         denied(new_guest(HERE).fetch(peer.url(host=name)), "permissions")
 
 
 def test_a_denial_is_told_to_the_operator(new_guest: NewGuest, server: Server) -> None:
-    host = f"{unique('host')}.test"
+    host = new_name()
     denied(new_guest(HERE).fetch(f"http://{host}/"))
     lines = [parsed(line) or {} for line in server.log.read_text().splitlines() if host in line]
     [line] = [line for line in lines if "an action's request was denied" in str(line)]

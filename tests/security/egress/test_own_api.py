@@ -7,8 +7,7 @@ import pytest
 from support.authority import Authority
 from support.egress import reaching, signed_in
 from support.guests import ANYTHING, Guest, denied, failed
-from support.names import Names, records
-from support.packs import unique
+from support.names import Names, new_name, records
 from support.peer import ALLOWED, OK, Peer, answering
 from support.server import Server
 
@@ -39,7 +38,7 @@ def test_it_is_there_when_nothing_may_be_reached(
 def test_its_address_by_another_name(new_guest: NewGuest, names: Names, server: Server) -> None:
     """Only what `ATTUNE_API_URL` says is served inside."""
     port = server.url.rsplit(":", 1)[1]
-    name = names.set(f"{unique('name')}.test", records("127.0.0.1"))
+    name = names.set(new_name(), records("127.0.0.1"))
     guest = new_guest(ANYTHING)
     for host in ("localhost", name, "127.0.0.3", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"):
         failed(guest.fetch(f"http://{host}:{port}/health"))

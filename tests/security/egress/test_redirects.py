@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from support.guests import HERE, Guest, denied
-from support.names import Names, records
-from support.packs import unique
+from support.names import Names, new_name, records
 from support.peer import ALLOWED, OK, PRIVATE, Peer, answering, redirecting
 
 NewGuest = Callable[..., Guest]
@@ -29,7 +28,7 @@ def test_to_an_address_that_is_not_public(new_guest: NewGuest, host: str) -> Non
 
 
 def test_to_a_host_that_is_not_granted(guest: Guest, names: Names) -> None:
-    name = names.set(f"{unique('host')}.test", records(ALLOWED))
+    name = names.set(new_name(), records(ALLOWED))
     with Peer(answering(OK)) as spy, Peer(redirecting(spy.url(host=name))) as peer:
         denied(guest.run("follow", url=peer.url()), name)
     assert not spy.visits

@@ -6,7 +6,7 @@ import pytest
 
 from support.api import SECRETS, Api
 from support.guests import Guest, denied, failed
-from support.names import Names, records
+from support.names import Names, new_name, records
 from support.packs import unique
 from support.peer import ALLOWED, OK, PRIVATE, Peer, answering, redirecting
 from support.sse import log_events, log_text
@@ -98,7 +98,7 @@ def test_it_stands_nowhere_else(trusting: Guest, peer: Peer, secret: str, admin:
 def test_for_another_host_it_is_denied(
     trusting: Guest, names: Names, peer: Peer, secret: str, where: str
 ) -> None:
-    other = names.set(f"{unique('host')}.test", records(ALLOWED))
+    other = names.set(new_name(), records(ALLOWED))
     holder: dict[str, object] = {"headers": {"X": HOLDER}, "body": f"x{HOLDER}"}
     more = {where: holder[where], "method": "POST"}
     denied(trusting.fetch(peer.url(host=other), api_token=secret, **more), "api_token")
@@ -109,7 +109,7 @@ def test_for_another_host_it_is_denied(
 def test_a_host_header_makes_no_other_host_of_it(
     trusting: Guest, names: Names, peer: Peer, secret: str
 ) -> None:
-    other = names.set(f"{unique('host')}.test", records(ALLOWED))
+    other = names.set(new_name(), records(ALLOWED))
     headers = {"Host": f"{ALLOWED}:{peer.port}", "X": HOLDER}
     trusting.fetch(peer.url(host=other), headers=headers, api_token=secret)
     assert secret.encode() not in peer.received
@@ -118,7 +118,7 @@ def test_a_host_header_makes_no_other_host_of_it(
 def test_it_does_not_follow_a_redirect(
     trusting: Guest, names: Names, peer: Peer, secret: str
 ) -> None:
-    other = names.set(f"{unique('host')}.test", records(ALLOWED))
+    other = names.set(new_name(), records(ALLOWED))
     with Peer(redirecting(peer.url(host=other))) as first:
         denied(trusting.run("follow", url=first.url(), headers={"X": HOLDER}, api_token=secret))
         assert secret.encode() in first.received

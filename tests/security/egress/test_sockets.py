@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from support.guests import ANYTHING, Guest
-from support.names import Names, records
-from support.packs import unique
+from support.names import Names, new_name, records
 from support.peer import ALLOWED, OK, PRIVATE, Peer, answering
 
 NewGuest = Callable[..., Guest]
@@ -24,7 +23,7 @@ def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
 def test_raw_sockets_are_refused(
     new_guest: NewGuest, names: Names, peer: Peer, http: object, original: bool
 ) -> None:
-    name = names.set(f"{unique('name')}.test", records(ALLOWED))
+    name = names.set(new_name(), records(ALLOWED))
     given = {"host": peer.host, "port": peer.port, "name": name, "original": original}
     attempts = new_guest(http).run("sockets", **given)
     succeeded = {how for how, end in attempts.items() if "refused" not in end}

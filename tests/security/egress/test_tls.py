@@ -7,8 +7,7 @@ import pytest
 from support.authority import Authority
 from support.egress import signed_in
 from support.guests import HERE, Guest, denied, failed
-from support.names import Names, records
-from support.packs import unique
+from support.names import Names, new_name, records
 from support.peer import ALLOWED, OK, Peer, Visit, answering, then_silent
 from support.server import Server
 
@@ -74,7 +73,7 @@ def test_a_connection_that_was_not_checked_serves_nobody_else(
 def test_the_name_is_checked_not_the_address(
     new_guest: NewGuest, authority: Authority, names: Names
 ) -> None:
-    name = names.set(f"{unique('name')}.test", records(ALLOWED))
+    name = names.set(new_name(), records(ALLOWED))
     guest = new_guest([{"host": "*", "ports": "*"}])
     with Peer(answering(OK), tls=authority.good(name)) as peer:
         assert guest.fetch(peer.url(host=name))["status"] == 200

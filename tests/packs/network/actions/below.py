@@ -5,12 +5,15 @@
 
 import json
 import sys
+from contextlib import ExitStack
 
 from componentize_py_types import Err
 from wit_world.imports import outgoing_handler, types
 
 params = json.load(sys.stdin)
 answer = {}
+# What belongs to something else has to be dropped before that.
+held = ExitStack()
 
 METHODS = {"GET": types.Method_Get, "POST": types.Method_Post, "CONNECT": types.Method_Connect}
 SCHEMES = {"http": types.Scheme_Http, "https": types.Scheme_Https}
@@ -56,16 +59,16 @@ def send(body):
 
 
 def read(future):
-    future.subscribe().block()
+    with future.subscribe() as ready:
+        ready.block()
     outcome = future.get().value
     if isinstance(outcome, Err):
         raise outcome
-    response = outcome.value
+    response = held.enter_context(outcome.value)
     answer["status"] = response.status()
-    answer["fields"] = [
-        (name, value.decode("latin-1")) for name, value in response.headers().entries()
-    ]
-    stream = response.consume().stream()
+    with response.headers() as fields:
+        answer["fields"] = [(name, value.decode("latin-1")) for name, value in fields.entries()]
+    stream = held.enter_context(held.enter_context(response.consume()).stream())
     answer["body"] = ""
     try:
         while True:
@@ -78,8 +81,10 @@ def read(future):
 def exchange():
     made = request()
     body = made.body()
-    future = outgoing_handler.handle(made, options())
-    if not params.get("unfinished"):
+    future = held.enter_context(outgoing_handler.handle(made, options()))
+    if params.get("unfinished"):
+        held.enter_context(body)
+    else:
         try:
             send(body)
         except Err as end:
@@ -88,7 +93,8 @@ def exchange():
 
 
 try:
-    exchange()
+    with held:
+        exchange()
 except Err as error:
     code = error.value
     answer["error"] = type(code).__name__

@@ -7,12 +7,10 @@ import sys
 from urllib.parse import urlsplit
 
 params = json.load(sys.stdin)
-parts = urlsplit(params["url"])
 timeout = params.get("timeout", 10)
 
 
-def connection():
-    # An address of IPv6 keeps the zone that `urlsplit` would keep as well.
+def connection(parts):
     host, port = parts.hostname, parts.port
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, port, timeout=timeout)
@@ -24,7 +22,8 @@ def connection():
 
 
 def exchange():
-    connected = connection()
+    parts = urlsplit(params["url"])
+    connected = connection(parts)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     method = params.get("method", "GET")
     headers = params.get("headers", {})
