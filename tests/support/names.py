@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 
 from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, A, DNSRecord
 
@@ -40,7 +41,8 @@ def records(*values: str, ttl: int = TIME_TO_LIVE) -> Answer:
 
 def _record(value: str) -> tuple[int, A | AAAA | CNAME]:
     if ":" in value:
-        return QTYPE.AAAA, AAAA(value)
+        # dnslib itself would not read every form of these.
+        return QTYPE.AAAA, AAAA(tuple(ip_address(value).packed))
     if value.replace(".", "").isdigit():
         return QTYPE.A, A(value)
     return QTYPE.CNAME, CNAME(value)
