@@ -25,9 +25,9 @@ def reaching(
         **settings,
     }
     with tempfile.TemporaryDirectory(prefix="attune-egress-") as home:
-        server = Server(Path(home), None, **settings).start(listen)
+        server = Server(Path(home), None, **settings)
         try:
-            yield server
+            yield server.start(listen)
             code = server.stop()
         finally:
             server.close()
