@@ -24,7 +24,7 @@ fn core_is_what_the_contract_says() {
     let core = pack("core");
     assert_eq!((core.pack.reference.as_str(), core.pack.version.as_str()), ("core", "1.0.0"));
     assert!(core.pack.is_standard);
-    assert_eq!(action_refs(&core), ["core.echo", "core.noop", "core.sleep"]);
+    assert_eq!(action_refs(&core), ["core.echo", "core.http_request", "core.noop", "core.sleep"]);
 }
 
 #[test]

@@ -10,12 +10,16 @@ use std::path::{Path, PathBuf};
 
 /// Floors from the bottom; a room sees only rooms on lower floors.
 const FLOORS: [&[&str]; 4] =
-    [&["domain"], &["store", "sandbox", "orchestrator", "catalog"], &["api"], &["cli"]];
+    [&["domain"], &["store", "sandbox", "orchestrator", "catalog", "egress"], &["api"], &["cli"]];
 
 /// Dependencies, by prefix of their names, that only one room may have.
-const ONE_ROOM_ONLY: [(&str, &str); 7] = [
+const ONE_ROOM_ONLY: [(&str, &str); 11] = [
     ("sqlx", "store"),
     ("wasmtime", "sandbox"),
+    ("hyper", "egress"),
+    ("rustls", "egress"),
+    ("tokio-rustls", "egress"),
+    ("hickory", "egress"),
     ("axum", "api"),
     ("utoipa", "api"),
     ("clap", "cli"),
@@ -33,8 +37,8 @@ const PRODUCT: [&str; 2] = ["dependencies", "build-dependencies"];
 const ALL: [&str; 3] = ["dependencies", "build-dependencies", "dev-dependencies"];
 
 /// Versions below which a dependency lets a guest escape: major, minor, patch.
-const VERSION_FLOORS: [(&str, [u64; 3]); 2] =
-    [("wasmtime", [48, 0, 8]), ("wasmtime-wasi", [48, 0, 8])];
+const VERSION_FLOORS: [(&str, [u64; 3]); 3] =
+    [("wasmtime", [48, 0, 8]), ("wasmtime-wasi", [48, 0, 8]), ("wasmtime-wasi-http", [48, 0, 8])];
 
 fn host() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()

@@ -26,6 +26,9 @@ struct Case {
     /// Links to be made in the pack, from name to target.
     #[serde(default)]
     symlinks: BTreeMap<String, String>,
+    /// It brings a host of its own into the guest.
+    #[serde(default)]
+    fake_host: bool,
     expect: Expect,
 }
 
@@ -91,9 +94,10 @@ fn trials_in(kind: &str, folder: &Path) -> Vec<Trial> {
         .collect()
 }
 
-/// A job has no arguments, so a case that gives some can only be run by the guest's own tests.
+/// A job has no arguments, and this host is no fake: such cases can only be run by the guest's
+/// own tests.
 fn runs_here(folder: &Path) -> bool {
-    read(folder).is_ok_and(|case| case.request.argv.is_empty())
+    read(folder).is_ok_and(|case| case.request.argv.is_empty() && !case.fake_host)
 }
 
 fn read(folder: &Path) -> Result<Case, Failed> {
