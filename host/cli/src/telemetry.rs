@@ -10,9 +10,12 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, LogFormat};
 use crate::failure::Failure;
 
+/// Of what name servers answer, they warn in words that the name servers choose.
+const QUIET: &str = "hickory_net=error,hickory_proto=error,hickory_resolver=error";
+
 /// Starts the log of this process.
 pub(crate) fn start(config: &Config) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&config.log_level).map_err(|error| {
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.log_level)).map_err(|error| {
         Failure::usage(format_args!("log_level (--log-level, ATTUNE_LOG_LEVEL): {error}"))
             .remedy("for example info,attune_api=debug")
     })?;

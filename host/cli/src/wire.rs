@@ -60,7 +60,7 @@ pub(crate) async fn start(
     let store = store.with_context(|| format!("database {database} cannot be opened"))?;
     agree_on_secret(&*store, &jwt).await?;
     let catalog = start_catalog(config, store.clone(), clock.clone(), &data).await?;
-    let broker = Broker::start((&config.egress).into(), store.clone(), clock.clone())
+    let broker = Broker::start(&(&config.egress).into(), store.clone(), clock.clone())
         .context("actions have no way into the network")?;
     let broker = Arc::new(broker);
     let sandbox = if config.has(Role::Runner) {

@@ -10,10 +10,12 @@ use attune_domain::egress::EgressError;
 use attune_domain::egress::policy::EgressPolicy;
 use attune_domain::id::TenantId;
 use bytes::Bytes;
+use futures::TryFutureExt;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -21,6 +23,7 @@ use tokio::time::timeout;
 use crate::connections::{Open, Peer};
 use crate::dial::Dialer;
 use crate::failure;
+use crate::line::InUse;
 use crate::names::Names;
 use crate::ready::Ready;
 use crate::request::Target;
@@ -39,6 +42,9 @@ const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 /// Bytes of requests that wait for a peer to take them.
 const SEND_BUFFER: usize = 256 << 10;
+
+/// A peer of HTTP/2 that does not answer a ping within 20 s is gone.
+const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// A request's body on its way out.
 pub(crate) type Outgoing = UnsyncBoxBody<Bytes, EgressError>;
@@ -86,11 +92,13 @@ impl Clients {
             policy: self.policy.clone(),
             patience: self.connect,
             permits: Arc::new(Semaphore::new(self.connections)),
-            ready: Ready::default(),
+            plain: Ready::new(),
+            secured: Ready::new(),
             open: Open::default(),
             insecure: false,
         };
-        let unchecked = Dialer { insecure: true, open: Open::default(), ..checked.clone() };
+        let (secured, open) = (Ready::new(), Open::default());
+        let unchecked = Dialer { insecure: true, secured, open, ..checked.clone() };
         OfTenant { checked: Client::new(checked), unchecked: Client::new(unchecked) }
     }
 }
@@ -115,6 +123,7 @@ impl Client {
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_max_send_buf_size(SEND_BUFFER)
+            .http2_keep_alive_interval(PING_EVERY)
             .build(dialer.clone());
         Client { dialer, http }
     }
@@ -136,10 +145,16 @@ impl Client {
         }
     }
 
-    pub(crate) async fn request(
+    /// The response, when its head is there; before that, the line that it will come on.
+    pub(crate) fn request(
         &self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, EgressError> {
-        self.http.request(request).await.map_err(|error| failure::of_exchange(&error))
+        mut request: Request<Outgoing>,
+    ) -> (
+        impl Future<Output = Option<InUse>>,
+        impl Future<Output = Result<Response<Incoming>, EgressError>>,
+    ) {
+        let line = InUse::of(capture_connection(&mut request));
+        let response = self.http.request(request);
+        (line, response.map_err(|error| failure::of_exchange(&error)))
     }
 }

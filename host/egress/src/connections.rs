@@ -12,6 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::client::TlsStream;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::line::Line;
 
 /// What a connection leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +41,8 @@ impl Open {
 /// A connection that is counted as long as it lives.
 pub(crate) struct Counted {
     stream: Stream,
+    line: Line,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
     open: Open,
     peer: Peer,
     _permit: OwnedSemaphorePermit,
@@ -57,7 +62,9 @@ impl Counted {
         permit: OwnedSemaphorePermit,
     ) -> Counted {
         *open.counts().entry(peer.clone()).or_default() += 1;
-        Counted { stream, open, peer, _permit: permit }
+        let line = Line::default();
+        let cut = Box::pin(line.cut().cancelled_owned());
+        Counted { stream, line, cut, open, peer, _permit: permit }
     }
 }
 
@@ -75,11 +82,12 @@ impl Drop for Counted {
 
 impl Connection for Counted {
     fn connected(&self) -> Connected {
+        let connected = Connected::new().extra(self.line.clone());
         match &self.stream {
             Stream::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                Connected::new().negotiated_h2()
+                connected.negotiated_h2()
             }
-            _ => Connected::new(),
+            _ => connected,
         }
     }
 }
@@ -90,6 +98,9 @@ impl AsyncRead for Counted {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.cut.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),

@@ -1,6 +1,6 @@
 //! Making a connection: from the name to an address that was checked, and to that address.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -43,7 +43,9 @@ pub(crate) struct Dialer {
     /// How long a connection may take.
     pub(crate) patience: Duration,
     pub(crate) permits: Arc<Semaphore>,
-    pub(crate) ready: Ready,
+    /// TCP alone, which may still become either.
+    pub(crate) plain: Ready<Plain>,
+    pub(crate) secured: Ready<Counted>,
     pub(crate) open: Open,
     /// Certificates are not checked.
     pub(crate) insecure: bool,
@@ -56,34 +58,34 @@ impl Dialer {
             return Ok(());
         }
         if peer.tls {
-            let connection = self.secured(peer).await?;
-            self.ready.put_secured(peer.clone(), self.insecure, connection);
+            let connection = self.secure(peer).await?;
+            self.secured.put(peer.clone(), connection);
         } else if !self.open.has(&Peer { tls: true, ..peer.clone() }) {
-            let connection = self.plain(peer).await?;
-            self.ready.put_plain(peer.clone(), connection);
+            let connection = self.connect(peer).await?;
+            self.plain.put(peer.clone(), connection);
         }
         Ok(())
     }
 
     async fn connection(&self, peer: Peer) -> Result<Counted, EgressError> {
         if peer.tls {
-            match self.ready.take_secured(&peer, self.insecure) {
+            match self.secured.take(&peer) {
                 Some(connection) => Ok(connection),
-                None => self.secured(&peer).await,
+                None => self.secure(&peer).await,
             }
         } else {
-            let plain = match self.ready.take_plain(&peer) {
+            let plain = match self.plain.take(&peer) {
                 Some(plain) => plain,
-                None => self.plain(&peer).await?,
+                None => self.connect(&peer).await?,
             };
             Ok(self.counted(Stream::Plain(plain.stream), peer, plain.permit))
         }
     }
 
-    async fn secured(&self, peer: &Peer) -> Result<Counted, EgressError> {
-        let plain = match self.ready.take_plain(&Peer { tls: false, ..peer.clone() }) {
+    async fn secure(&self, peer: &Peer) -> Result<Counted, EgressError> {
+        let plain = match self.plain.take(&Peer { tls: false, ..peer.clone() }) {
             Some(plain) => plain,
-            None => self.plain(peer).await?,
+            None => self.connect(peer).await?,
         };
         let name = match &peer.host {
             Host::Address(address) => ServerName::from(*address),
@@ -102,7 +104,7 @@ impl Dialer {
         Counted::new(stream, peer, self.open.clone(), permit)
     }
 
-    async fn plain(&self, peer: &Peer) -> Result<Plain, EgressError> {
+    async fn connect(&self, peer: &Peer) -> Result<Plain, EgressError> {
         let permit = timeout(self.patience, self.permits.clone().acquire_owned());
         let Ok(Ok(permit)) = permit.await else { return Err(EgressError::TooMany) };
         let connect = async {
@@ -123,7 +125,7 @@ impl Dialer {
         let found = self.names.addresses(&peer.host).await?;
         let admitted: Vec<_> = found
             .iter()
-            .map(|address| address.to_canonical())
+            .map(IpAddr::to_canonical)
             .filter(|address| self.policy.admits(*address))
             .map(|address| SocketAddr::new(address, peer.port))
             .collect();

@@ -1,11 +1,12 @@
 //! One request and its response: bodies in pieces, counted and watched.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use attune_domain::egress::{Body, EgressError, HttpLimits, Patience};
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clients::{Client, Outgoing};
 use crate::failure;
+use crate::line::InUse;
 use crate::request::drop_of_the_connection;
 
 /// How an exchange is bounded.
@@ -33,11 +35,8 @@ impl Exchange {
         let limit = self.limits.request_bytes;
         let request = request.map(|body| outgoing(body, limit, moved.clone()));
         let patience = self.within(self.patience.first_byte);
-        let mut response = tokio::select! {
-            response = client.request(request) => response?,
-            () = moved.nothing_for(patience) => return Err(EgressError::ResponseTimeout),
-        };
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let (line, mut response) = self.head(client, request, moved, patience).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS || is_ambiguous(&response) {
             return Err(EgressError::Protocol);
         }
         let limit = self.limits.response_bytes;
@@ -49,12 +48,47 @@ impl Exchange {
         }
         drop_of_the_connection(response.headers_mut());
         let patience = self.within(self.patience.between_bytes);
-        Ok(response.map(|body| incoming(body, limit, patience)))
+        let reading = |body| Reading { body, line, left: limit, limit, patience };
+        Ok(response.map(|body| incoming(reading(body))))
+    }
+
+    /// Waits for the head of the response.
+    async fn head(
+        &self,
+        client: &Client,
+        request: Request<Outgoing>,
+        moved: Moved,
+        patience: Duration,
+    ) -> Result<(Option<InUse>, Response<Incoming>), EgressError> {
+        let (line, response) = client.request(request);
+        let (mut line, mut response) = (pin!(line.fuse()), pin!(response));
+        let mut quiet = pin!(moved.nothing_for(patience));
+        let mut on = None;
+        loop {
+            tokio::select! {
+                // Known before the response: whoever has a line is to be counted.
+                biased;
+                line = &mut line => on = line,
+                response = &mut response => return Ok((on, response?)),
+                () = &mut quiet => {
+                    if let Some(line) = &on {
+                        line.give_up();
+                    }
+                    return Err(EgressError::ResponseTimeout);
+                }
+            }
+        }
     }
 
     fn within(&self, patience: Option<Duration>) -> Duration {
         patience.map_or(self.idle, |patience| patience.min(self.idle))
     }
+}
+
+/// Whether others might see the end of it elsewhere (RFC 9112, 6.3).
+fn is_ambiguous(response: &Response<Incoming>) -> bool {
+    let fields = response.headers();
+    fields.contains_key(header::TRANSFER_ENCODING) && fields.contains_key(header::CONTENT_LENGTH)
 }
 
 fn ends_here(response: &Response<Incoming>) -> bool {
@@ -105,8 +139,7 @@ fn outgoing(body: Option<Body>, limit: u64, moved: Moved) -> Outgoing {
     StreamBody::new(frames).boxed_unsync()
 }
 
-fn incoming(body: Incoming, limit: u64, patience: Duration) -> Body {
-    let reading = Reading { body, left: limit, limit, patience };
+fn incoming(reading: Reading) -> Body {
     stream::try_unfold(reading, |mut reading| async move {
         Ok(reading.next().await?.map(|bytes| (bytes, reading)))
     })
@@ -116,6 +149,7 @@ fn incoming(body: Incoming, limit: u64, patience: Duration) -> Body {
 /// A response's body that is being read.
 struct Reading {
     body: Incoming,
+    line: Option<InUse>,
     left: u64,
     limit: u64,
     patience: Duration,
@@ -125,10 +159,13 @@ impl Reading {
     /// The next piece. Trailers are left behind: no guest of ours can ask for them.
     async fn next(&mut self) -> Result<Option<Bytes>, EgressError> {
         loop {
-            let frame = tokio::time::timeout(self.patience, self.body.frame()).await;
-            let Some(frame) = frame.map_err(|_| EgressError::IdleTimeout)? else {
-                return Ok(None);
+            let Ok(frame) = tokio::time::timeout(self.patience, self.body.frame()).await else {
+                if let Some(line) = &self.line {
+                    line.give_up();
+                }
+                return Err(EgressError::IdleTimeout);
             };
+            let Some(frame) = frame else { return Ok(None) };
             let frame = frame.map_err(|error| failure::of_exchange(&error))?;
             let Ok(bytes) = frame.into_data() else { continue };
             if bytes.is_empty() {

@@ -13,6 +13,7 @@ mod denials;
 mod dial;
 mod exchange;
 mod failure;
+mod line;
 mod names;
 mod placeholders;
 mod ready;
@@ -74,14 +75,14 @@ pub struct Broker {
 
 impl Broker {
     pub fn start(
-        settings: Settings,
+        settings: &Settings,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Result<Broker, StartError> {
         Ok(Broker {
             policy: settings.policy.clone(),
             idle: settings.idle,
-            clients: Clients::new(&settings)?,
+            clients: Clients::new(settings)?,
             denials: Denials::new(store, clock),
             inside: OnceLock::new(),
         })

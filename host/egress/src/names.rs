@@ -11,6 +11,7 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::Name;
 
 /// For one question to one name server; two are asked, or one twice.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -49,7 +50,9 @@ impl Names {
             Host::Address(address) => return Ok(vec![*address]),
             Host::Name(name) => name,
         };
-        let answer = self.0.lookup_ip(name.as_str()).await.map_err(|error| failure(&error))?;
+        // As it stands: what reads it as UTF-8 refuses the underscores that people use.
+        let name = Name::from_ascii(name).map_err(|_| EgressError::UnknownName)?;
+        let answer = self.0.lookup_ip(name).await.map_err(|error| failure(&error))?;
         Ok(answer.iter().take(MAX_ADDRESSES).collect())
     }
 }
@@ -66,8 +69,7 @@ fn server(address: &SocketAddr) -> NameServerConfig {
 fn failure(error: &NetError) -> EgressError {
     match error {
         NetError::Timeout => EgressError::NamesTimeout,
-        NetError::Dns(DnsError::NoRecordsFound(_)) => EgressError::UnknownName,
-        NetError::Proto(_) => EgressError::UnknownName,
+        NetError::Dns(DnsError::NoRecordsFound(_)) | NetError::Proto(_) => EgressError::UnknownName,
         other => {
             tracing::debug!(error = %other, "a name cannot be resolved");
             EgressError::NamesTimeout

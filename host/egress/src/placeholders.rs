@@ -10,7 +10,7 @@ use http::{HeaderValue, Request, header};
 const OPEN: &[u8] = b"{{secret:";
 const CLOSE: &[u8] = b"}}";
 /// Bytes of a body in which placeholders are filled in: it has to be there as a whole, as its
-/// length changes.
+/// length changes. A larger one is sent as it is.
 const MAX_BODY: usize = 1 << 20;
 
 /// Fills in what the action may use for the host it asks. A field with a placeholder for
@@ -30,14 +30,7 @@ pub(crate) async fn fill(
         *value = secret;
         value.set_sensitive(true);
     }
-    if granted.is_empty() || length(&request).is_none_or(|length| length > MAX_BODY) {
-        return Ok(request);
-    }
-    fill_body(request, lookup).await
-}
-
-fn length(request: &Request<Option<Body>>) -> Option<usize> {
-    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    if secrets.is_empty() { Ok(request) } else { fill_body(request, lookup).await }
 }
 
 async fn fill_body<'s>(
@@ -50,7 +43,8 @@ async fn fill_body<'s>(
     while let Some(piece) = body.try_next().await? {
         whole.extend_from_slice(&piece);
         if whole.len() > MAX_BODY {
-            return Err(EgressError::RequestTooLarge(MAX_BODY as u64));
+            let begin = stream::iter([Ok(whole.freeze())]);
+            return Ok(Request::from_parts(head, Some(begin.chain(body).boxed())));
         }
     }
     let whole = filled(&whole, lookup)?.map_or_else(|| whole.freeze(), Bytes::from);

@@ -6,47 +6,23 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::connections::{Counted, Peer};
-use crate::dial::Plain;
+use crate::connections::Peer;
 
 /// Whoever connects sends something soon.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// What is ready to be used, by its peer and by whether its certificate was checked.
-#[derive(Clone, Default)]
-pub(crate) struct Ready(Arc<Mutex<Shelves>>);
+/// What is ready to be used, by its peer.
+pub(crate) struct Ready<C>(Arc<Mutex<Shelves<C>>>);
 
-#[derive(Default)]
-struct Shelves {
-    /// TCP without TLS, which may still become either.
-    plain: HashMap<Peer, Vec<(Instant, Plain)>>,
-    secured: HashMap<(Peer, bool), Vec<(Instant, Counted)>>,
-}
+type Shelves<C> = HashMap<Peer, Vec<(Instant, C)>>;
 
-impl Ready {
-    pub(crate) fn put_plain(&self, peer: Peer, connection: Plain) {
-        self.shelves().plain.entry(peer).or_default().push((Instant::now(), connection));
-        self.clear_later();
+impl<C: Send + 'static> Ready<C> {
+    pub(crate) fn new() -> Ready<C> {
+        Ready(Arc::new(Mutex::new(HashMap::new())))
     }
 
-    pub(crate) fn take_plain(&self, peer: &Peer) -> Option<Plain> {
-        self.shelves().plain.get_mut(peer)?.pop().map(|(_, connection)| connection)
-    }
-
-    pub(crate) fn put_secured(&self, peer: Peer, insecure: bool, connection: Counted) {
-        let mut shelves = self.shelves();
-        shelves.secured.entry((peer, insecure)).or_default().push((Instant::now(), connection));
-        drop(shelves);
-        self.clear_later();
-    }
-
-    pub(crate) fn take_secured(&self, peer: &Peer, insecure: bool) -> Option<Counted> {
-        let mut shelves = self.shelves();
-        let shelf = shelves.secured.get_mut(&(peer.clone(), insecure))?;
-        shelf.pop().map(|(_, connection)| connection)
-    }
-
-    fn clear_later(&self) {
+    pub(crate) fn put(&self, peer: Peer, connection: C) {
+        self.shelves().entry(peer).or_default().push((Instant::now(), connection));
         let ready = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(KEPT).await;
@@ -54,19 +30,44 @@ impl Ready {
         });
     }
 
+    /// The one that was put last: its peer has had the least time to close it.
+    pub(crate) fn take(&self, peer: &Peer) -> Option<C> {
+        self.shelves().get_mut(peer)?.pop().map(|(_, connection)| connection)
+    }
+
     fn clear(&self, now: Instant) {
-        let mut shelves = self.shelves();
-        shelves.plain.retain(|_, shelf| {
-            shelf.retain(|(since, _)| *since + KEPT > now);
-            !shelf.is_empty()
-        });
-        shelves.secured.retain(|_, shelf| {
+        self.shelves().retain(|_, shelf| {
             shelf.retain(|(since, _)| *since + KEPT > now);
             !shelf.is_empty()
         });
     }
 
-    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+    fn shelves(&self) -> MutexGuard<'_, Shelves<C>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Clone for Ready<C> {
+    fn clone(&self) -> Ready<C> {
+        Ready(self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use attune_domain::egress::host::Host;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_nobody_uses_goes() {
+        let peer = Peer { tls: true, host: Host::parse("a.test").unwrap(), port: 443 };
+        let ready = Ready::new();
+        ready.put(peer.clone(), 1);
+        ready.clear(Instant::now());
+        ready.put(peer.clone(), 2);
+        assert_eq!(ready.take(&peer), Some(2));
+        ready.clear(Instant::now() + KEPT);
+        assert_eq!(ready.take(&peer), None);
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct ManifestError {
     /// Path in the pack.
     pub file: String,
-    pub key: Option<&'static str>,
+    pub key: Option<String>,
     pub problem: String,
     pub remedy: Option<String>,
 }
@@ -17,8 +17,8 @@ impl ManifestError {
         ManifestError { file: file.to_owned(), key: None, problem: problem.into(), remedy: None }
     }
 
-    pub(super) fn key(self, key: &'static str) -> ManifestError {
-        ManifestError { key: Some(key), ..self }
+    pub(super) fn key(self, key: impl Into<String>) -> ManifestError {
+        ManifestError { key: Some(key.into()), ..self }
     }
 
     pub(super) fn remedy(self, remedy: impl Into<String>) -> ManifestError {
@@ -29,7 +29,7 @@ impl ManifestError {
 impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file)?;
-        if let Some(key) = self.key {
+        if let Some(key) = &self.key {
             write!(f, ", key '{key}'")?;
         }
         write!(f, ": {}", self.problem)?;

@@ -8,47 +8,24 @@ use serde::Deserialize;
 
 use super::ManifestError;
 
+/// Read entry by entry, so that an error can say which and why.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PermissionsYaml {
     #[serde(default)]
-    http: Vec<HttpYaml>,
-}
-
-/// A host alone, or all there is to say.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum HttpYaml {
-    Host(String),
-    Entry(HttpEntry),
+    http: Vec<Json>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HttpEntry {
     host: String,
-    ports: Option<PortsYaml>,
+    ports: Option<Json>,
     methods: Option<Vec<String>>,
     #[serde(default)]
     insecure_tls: bool,
     #[serde(default)]
     secrets: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum PortsYaml {
-    /// `"*"`
-    Word(String),
-    List(Vec<PortYaml>),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum PortYaml {
-    One(u16),
-    /// `"8000-8010"`
-    Range(String),
 }
 
 /// The grants that an action asks for; `parameters` is its schema.
@@ -57,54 +34,77 @@ pub(super) fn http_grants(
     yaml: Option<PermissionsYaml>,
     parameters: Option<&Json>,
 ) -> Result<Vec<HttpGrant>, ManifestError> {
-    let entries = yaml.unwrap_or_default().http.into_iter();
+    let entries = yaml.unwrap_or_default().http.into_iter().enumerate();
     entries
-        .map(|entry| grant(entry, parameters))
-        .collect::<Result<_, _>>()
-        .map_err(|problem| ManifestError::new(path, problem).key("permissions.http"))
+        .map(|(number, entry)| {
+            let key = format!("permissions.http[{number}]");
+            grant(entry, parameters).map_err(|problem| ManifestError::new(path, problem).key(key))
+        })
+        .collect()
 }
 
-fn grant(entry: HttpYaml, parameters: Option<&Json>) -> Result<HttpGrant, String> {
+fn grant(entry: Json, parameters: Option<&Json>) -> Result<HttpGrant, String> {
     let entry = match entry {
-        HttpYaml::Entry(entry) => entry,
-        HttpYaml::Host(host) => {
+        Json::String(host) => {
             let (ports, methods, secrets) = (None, None, Vec::new());
             HttpEntry { host, ports, methods, insecure_tls: false, secrets }
         }
+        Json::Object(_) => HttpEntry::deserialize(entry).map_err(|problem| problem.to_string())?,
+        _ => return Err("an entry is a host, or a table with a `host`".to_owned()),
     };
-    let host: HostPattern = entry.host.parse().map_err(|problem| format!("{problem}"))?;
+    let host: HostPattern = entry.host.parse().map_err(|problem| format!("host: {problem}"))?;
     for name in &entry.secrets {
         if !parameters.is_some_and(|schema| is_secret_parameter(schema, name)) {
-            return Err(format!("{name:?} in `secrets` is no parameter with `secret: true`"));
+            return Err(format!("secrets: {name:?} is no parameter with `secret: true`"));
         }
     }
-    let upper = |methods: Vec<String>| {
-        methods.into_iter().map(|method| method.to_ascii_uppercase()).collect()
-    };
     Ok(HttpGrant {
         host,
-        ports: entry.ports.map_or_else(|| Ok(Ports::usual()), ports)?,
-        methods: entry.methods.map(upper),
+        ports: entry.ports.as_ref().map_or_else(|| Ok(Ports::usual()), ports)?,
+        methods: entry.methods.map(methods).transpose()?,
         insecure_tls: entry.insecure_tls,
         secrets: entry.secrets,
     })
 }
 
-fn ports(yaml: PortsYaml) -> Result<Ports, String> {
-    let list = match yaml {
-        PortsYaml::Word(word) if word == "*" => return Ok(Ports::All),
-        PortsYaml::Word(word) => return Err(format!("{word:?}: ports are a list, or \"*\"")),
-        PortsYaml::List(list) => list,
-    };
-    let range = |port: PortYaml| match port {
-        PortYaml::One(port) => Ok((port, port)),
-        PortYaml::Range(text) => {
-            let ends = text.split_once('-').and_then(|(first, last)| {
-                Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
-            });
-            ends.filter(|(first, last): &(u16, u16)| first <= last)
-                .ok_or_else(|| format!("{text:?} is no port and no range such as \"8000-8010\""))
+fn methods(names: Vec<String>) -> Result<Vec<String>, String> {
+    let method = |name: String| {
+        let is_word = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if is_word {
+            Ok(name.to_ascii_uppercase())
+        } else {
+            Err(format!("methods: {name:?} is none"))
         }
     };
-    list.into_iter().map(range).collect::<Result<_, _>>().map(Ports::Ranges)
+    names.into_iter().map(method).collect()
+}
+
+fn ports(yaml: &Json) -> Result<Ports, String> {
+    match yaml {
+        Json::String(word) if word == "*" => Ok(Ports::All),
+        Json::Array(list) => {
+            let range = |port| {
+                range_of(port).ok_or_else(|| {
+                    format!("ports: {port} is no port and no range such as \"8000-8010\"")
+                })
+            };
+            list.iter().map(range).collect::<Result<_, _>>().map(Ports::Ranges)
+        }
+        other => Err(format!("ports: {other} is no list of ports, and not \"*\"")),
+    }
+}
+
+/// First and last.
+fn range_of(port: &Json) -> Option<(u16, u16)> {
+    let (first, last) = match port {
+        Json::String(text) => {
+            let (first, last) = text.split_once('-')?;
+            (first.trim().parse().ok()?, last.trim().parse().ok()?)
+        }
+        number => {
+            let port = u16::try_from(number.as_u64()?).ok()?;
+            (port, port)
+        }
+    };
+    (0 < first && first <= last).then_some((first, last))
 }

@@ -141,6 +141,11 @@ fn mistaken_permissions_are_named() {
     says(with("{http: [{host: 'a*'}]}"), &["permissions.http", "`*`"]);
     says(with("{http: [{host: a.test, ports: ['9-8']}]}"), &["permissions.http", "9-8"]);
     says(with("{http: [{host: a.test, ports: all}]}"), &["permissions.http", "all"]);
+    says(with("{http: [{host: a.test, ports: [0]}]}"), &["permissions.http[0]", "ports: 0"]);
+    says(with("{http: [a.test, {ports: [80]}]}"), &["permissions.http[1]", "host"]);
+    says(with("{http: [{host: a.test, method: [GET]}]}"), &["permissions.http[0]", "method"]);
+    says(with("{http: [{host: a.test, methods: ['G T']}]}"), &["permissions.http[0]", "G T"]);
+    says(with("{http: [3]}"), &["permissions.http[0]", "a table with a `host`"]);
     says(with("{http: [{host: a.test, secrets: [name]}]}"), &["permissions.http", "secret: true"]);
     says(with("{net: []}"), &["net"]);
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Networks of IPv4 that are not the public's (IANA special-purpose registry, RFC 6890 and
 /// later; multicast RFC 5771).
 const SPECIAL_V4: &[(Ipv4Addr, u8)] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8),       // this network
+    (Ipv4Addr::UNSPECIFIED, 8),           // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),      // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),   // shared, behind carriers
     (Ipv4Addr::new(127, 0, 0, 0), 8),     // loopback
@@ -21,7 +21,7 @@ const SPECIAL_V4: &[(Ipv4Addr, u8)] = &[
     (Ipv4Addr::new(224, 0, 0, 0), 3),     // multicast, reserved, broadcast
 ];
 
-/// All that is public of IPv6 lies in 2000::/3; these parts of it are not, or hide an address
+/// All that is public of IPv6 lies in `2000::/3`; these parts of it are not, or hide an address
 /// of IPv4 that may be anything.
 const SPECIAL_IN_2000: &[(Ipv6Addr, u8)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments, Teredo

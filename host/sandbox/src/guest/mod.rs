@@ -27,8 +27,9 @@ use self::quota::Quota;
 use self::stdio::Stdio;
 
 /// Handles of any kind (files, directories, streams, pollables) a guest can hold;
-/// each costs the host memory. The limit on files is lower and has an error of its own.
-const MAX_HANDLES: usize = 20_000;
+/// each costs the host memory, up to 128 KiB (fields of a request). The limit on files is lower
+/// and has an error of its own.
+const MAX_HANDLES: usize = 2_500;
 
 /// What a store owns beside its instance.
 pub(crate) struct Guest {

@@ -18,7 +18,9 @@ use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::outbox::Outbox;
-use crate::protocol::{Answer, ExchangeId, FieldList, FromRunner, RequestHead, RunId, Said};
+use crate::protocol::{
+    Answer, ExchangeId, FieldList, FromRunner, MAX_HEAD, RequestHead, RunId, Said,
+};
 use crate::window::Window;
 
 /// The exchanges of one run.
@@ -81,10 +83,14 @@ impl Exchanges {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<Response<WasiBody>, Error> {
-        let mut exchange = self.begin()?;
         let (head, body) = request.into_parts();
         let has_body = !http_body::Body::is_end_stream(&body);
-        exchange.say(Said::Request(request_head(&head, has_body, options)), &[]).await?;
+        let head = request_head(&head, has_body, options);
+        if head.size() > MAX_HEAD {
+            return Err(Error::HttpRequestHeaderSectionSize(None));
+        }
+        let mut exchange = self.begin()?;
+        exchange.say(Said::Request(head), &[]).await?;
         if has_body {
             exchange.upload = Some(exchange.upload(body));
         }
@@ -244,7 +250,9 @@ impl http_body::Body for ResponseBody {
 /// on with it: a guest's author has to know what to change.
 fn in_wasi(error: EgressError) -> Error {
     match error {
-        EgressError::Denied(_) => Error::InternalError(Some(error.to_string())),
+        EgressError::Denied(_) | EgressError::Unavailable => {
+            Error::InternalError(Some(error.to_string()))
+        }
         EgressError::InvalidRequest(text) => {
             Error::InternalError(Some(format!("invalid request: {text}")))
         }
@@ -265,6 +273,5 @@ fn in_wasi(error: EgressError) -> Error {
         EgressError::RequestTooLarge(limit) => Error::HttpRequestBodySize(Some(limit)),
         EgressError::ResponseTooLarge(limit) => Error::HttpResponseBodySize(Some(limit)),
         EgressError::TooMany => Error::ConnectionLimitReached,
-        EgressError::Unavailable => Error::InternalError(Some(error.to_string())),
     }
 }

@@ -1,11 +1,13 @@
 //! A guest's requests, as the server has them: each one a task that asks the broker.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use attune_domain::egress::{Body, Caller, Egress, EgressError};
-use bytes::Bytes;
-use futures::{StreamExt, stream};
+use bytes::{Bytes, BytesMut};
+use futures::stream::Peekable;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use http::{HeaderName, HeaderValue, Request};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -14,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::bound::Bound;
 use crate::protocol::{Answer, ExchangeId, RequestHead, RunId, Said, ToRunner};
 use crate::window::Window;
+
+/// Bytes of a response that are worth a message of their own.
+const ENOUGH: usize = 16 << 10;
 
 /// The exchanges of one run. Dropped, they all end: with the run goes the network.
 pub(super) struct Exchanges {
@@ -142,20 +147,37 @@ async fn carry(
 ) -> Result<(), EgressError> {
     let patience = head.patience;
     let request = request(head, body)?;
-    let (head, mut body) = egress.send(caller, request, patience).await?.into_parts();
+    let (head, body) = egress.send(caller, request, patience).await?.into_parts();
+    let mut body = body.peekable();
     let field = |(name, value): (&HeaderName, &HeaderValue)| {
         (name.as_str().to_owned(), value.as_bytes().to_vec())
     };
     let fields = head.headers.iter().map(field).collect();
     link.answer(Answer::Response { status: head.status.as_u16(), fields }, &[]);
-    while let Some(piece) = body.next().await {
-        let mut piece = piece?;
+    while let Some(mut piece) = next_piece(&mut body).await? {
         while !piece.is_empty() {
             let part = piece.split_to(window.take(piece.len()).await);
             link.answer(Answer::Body, &part);
         }
     }
     Ok(())
+}
+
+/// The next piece of a body, together with what else has come: a peer may send byte by byte.
+async fn next_piece(body: &mut Peekable<Body>) -> Result<Option<Bytes>, EgressError> {
+    let Some(first) = body.try_next().await? else { return Ok(None) };
+    if first.len() >= ENOUGH {
+        return Ok(Some(first));
+    }
+    let mut piece = BytesMut::from(first);
+    while piece.len() < ENOUGH
+        && let Some(Some(Ok(more))) = Pin::new(&mut *body).peek().now_or_never()
+    {
+        piece.extend_from_slice(more);
+        // It is there: it has been looked at.
+        body.next().await;
+    }
+    Ok(Some(piece.freeze()))
 }
 
 /// A runner may send anything: what is no request is refused here.
