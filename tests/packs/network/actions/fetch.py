@@ -35,7 +35,8 @@ def exchange():
     size = 0
     while part := response.read1(1 << 16):
         size += len(part)
-        answer["body"] = (answer.get("body", "") + part.decode("latin-1"))[:10_000]
+        if len(answer.setdefault("body", "")) < 10_000:
+            answer["body"] += part.decode("latin-1")
         answer["size"] = size
 
 
