@@ -180,9 +180,9 @@ def test_heads_without_an_end(hasty: Guest, first: bytes, again: bytes) -> None:
         (STATUS + b"\r\n", b"x" * 10_000),
         (STATUS + b"content-length: 100000000000\r\n\r\n", b"x" * 10_000),
         (STATUS + CHUNKED + b"\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n"),
-        (STATUS + CHUNKED + b"\r\n", b"1\r\nx\r\n" * 1_000),
+        (STATUS + CHUNKED + b"\r\n", b"40\r\n" + b"x" * 64 + b"\r\n"),
     ],
-    ids="until_close length chunks tiny_chunks".split(),
+    ids="until_close length chunks small_chunks".split(),
 )
 def test_bodies_without_an_end(hasty: Guest, first: bytes, again: bytes) -> None:
     with Peer(flooding(first, again)) as peer:
