@@ -316,6 +316,7 @@ def test_no_answer_or_half_of_one(
         (f"http://{new_name()}/", "known"),
         ("http://127.0.0.1/", "denied"),
         ("http://169.254.169.254/", "denied"),
+        ("http://[fd00:ec2::254]/", "denied: fd00:ec2::254 is"),
     ],
 )
 def test_nobody_to_ask(admin: Api, url: str, word: str) -> None:

@@ -11,7 +11,7 @@ timeout = params.get("timeout", 10)
 
 
 def connection(parts):
-    host, port = parts.hostname, parts.port
+    host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, port, timeout=timeout)
     context = ssl.create_default_context()
