@@ -97,12 +97,12 @@ def test_what_is_sent(admin: Api) -> None:
             peer.url("/a b/ü?x=1"),
             method="put",
             headers={"X-One": "1", "x-two": 2, "User-Agent": "mine"},
-            query_params={"list": [1, "two"], "yes": True, "none": None, "text": "a&b ü"},
+            query_params={"list": [1, "two"], "none": None, "text": "a&b ü", "yes": True},
             json_body={"ü": [1, None]},
         )
         [head] = peer.heads
         assert head.line == (
-            "PUT /a%20b/%C3%BC?x=1&list=1&list=two&yes=true&text=a%26b+%C3%BC HTTP/1.1"
+            "PUT /a%20b/%C3%BC?x=1&list=1&list=two&text=a%26b+%C3%BC&yes=true HTTP/1.1"
         )
         assert (head.all("x-one"), head.all("x-two")) == (["1"], ["2"])
         assert head.all("user-agent") == ["mine"]
@@ -316,6 +316,7 @@ def test_no_answer_or_half_of_one(
         (f"http://{new_name()}/", "known"),
         ("http://127.0.0.1/", "denied"),
         ("http://169.254.169.254/", "denied"),
+        ("http://[fd00:ec2::254]/", "denied: fd00:ec2::254 is"),
     ],
 )
 def test_nobody_to_ask(admin: Api, url: str, word: str) -> None:

@@ -116,16 +116,16 @@ def connection(request: Request, limits: Limits, deadline: Deadline) -> http.cli
     """Connected, so that a timeout can be set on its socket from now on."""
     parts = urlsplit(request.url)
     host = ascii_host(parts)
+    # Said even if it is the usual one, or the end of an IPv6 address would be taken for it.
+    port = parts.port or USUAL_PORTS[parts.scheme]
     if parts.scheme == "http":
-        opened = http.client.HTTPConnection(host, parts.port, timeout=deadline.left())
+        opened = http.client.HTTPConnection(host, port, timeout=deadline.left())
     else:
         context = ssl.create_default_context()
         if limits.any_certificate:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        opened = http.client.HTTPSConnection(
-            host, parts.port, timeout=deadline.left(), context=context
-        )
+        opened = http.client.HTTPSConnection(host, port, timeout=deadline.left(), context=context)
     opened.connect()
     return opened
 

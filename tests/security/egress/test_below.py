@@ -55,7 +55,7 @@ def test_an_ordinary_request(guest: Guest, peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    "authority",
+    "form",
     [
         "{spy}",
         "{peer}@{spy}",
@@ -95,12 +95,12 @@ def test_an_ordinary_request(guest: Guest, peer: Peer) -> None:
         "x" * 100_000,
     ],
 )
-def test_authorities(guest: Guest, peer: Peer, spy: Peer, authority: str) -> None:
-    written = authority.format(
+def test_authorities(guest: Guest, peer: Peer, spy: Peer, form: str) -> None:
+    written = form.format(
         peer=f"{ALLOWED}:{peer.port}", spy=f"{PRIVATE}:{peer.port}", port=peer.port
     )
     failed(ask(guest, peer, authority=written))
-    failed(ask(guest, peer, authority=written, method="CONNECT", path=None))
+    failed(ask(guest, peer, authority=written, method="CONNECT"))
     assert not peer.heads
     assert not spy.visits
 
@@ -185,7 +185,7 @@ def test_schemes(guest: Guest, peer: Peer, scheme: str) -> None:
         ("x:", "y"),
         ("", "y"),
         ("é", "y"),
-        ("x", "y" * 1_000_000),
+        ("x", "y" * 100_000),
         ("x" * 100_000, "y"),
     ],
 )
@@ -198,10 +198,17 @@ def test_fields(guest: Guest, peer: Peer, spy: Peer, name: str, value: str) -> N
     assert not spy.visits
 
 
-@pytest.mark.parametrize("count", [1_000, 20_000])
-def test_very_many_fields(guest: Guest, peer: Peer, count: int) -> None:
-    ask(guest, peer, fields=[(f"x-{number}", "y") for number in range(count)])
+def test_a_thousand_fields(guest: Guest, peer: Peer) -> None:
+    ask(guest, peer, fields=[(f"x-{number}", "y") for number in range(1_000)])
     assert_well_formed(peer, "GET")
+
+
+def test_more_fields_than_the_host_holds(guest: Guest, peer: Peer) -> None:
+    """It stops the action, at most: nobody who means well makes so many."""
+    fields = [(f"x-{number}", "y" * 100) for number in range(3_000)]
+    authority = f"{ALLOWED}:{peer.port}"
+    guest.api.run(f"{guest.ref}.below", {"authority": authority, "path": "/", "fields": fields})
+    assert not peer.heads
 
 
 @pytest.mark.parametrize(
@@ -233,9 +240,9 @@ def test_lengths_that_are_not_the_body_s(
         assert len(head.all("content-length") + head.all("transfer-encoding")) <= 1, head.fields
 
 
-def test_trailers_smuggle_nothing(guest: Guest, peer: Peer) -> None:
+def test_trailers_smuggle_nothing(hasty: Guest, peer: Peer) -> None:
     for trailers in ([("host", "x")], [("x", "a\r\n\r\n" + SMUGGLED)], [("content-length", "0")]):
-        ask(guest, peer, method="POST", body=["x"], trailers=trailers)
+        ask(hasty, peer, method="POST", body=["x"], trailers=trailers)
     assert_well_formed(peer, "POST")
 
 
@@ -244,7 +251,7 @@ def test_a_connect_is_never_sent(guest: Guest, peer: Peer) -> None:
     fields = [("x-a", "b"), ("content-length", str(len(SMUGGLED)))]
     answer = ask(guest, peer, method="CONNECT", path="/x", fields=fields, body=[SMUGGLED])
     assert "error" in answer or answer["body"] == ""
-    answer = ask(guest, peer, method="CONNECT", path=None)
+    answer = ask(guest, peer, method="CONNECT")
     assert (answer["status"], answer["body"]) == (200, "")
     assert b"smuggled" not in peer.received
     assert not peer.heads
@@ -257,8 +264,7 @@ def test_the_header_for_insecure_tls_needs_its_grant(
     with Peer(answering(OK), tls=authority.of_a_stranger(ALLOWED)) as peer:
         guest = new_guest(HERE)
         denied(ask(guest, peer, scheme="https", fields=fields), "insecure_tls")
-        connect = {"method": "CONNECT", "path": None}
-        denied(ask(guest, peer, scheme="https", fields=fields, **connect), "insecure_tls")
+        denied(ask(guest, peer, scheme="https", fields=fields, method="CONNECT"), "insecure_tls")
         both = [("Attune-Insecure-TLS", "false"), *fields]
         failed(ask(guest, peer, scheme="https", fields=both))
     assert not peer.heads

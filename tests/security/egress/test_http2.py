@@ -41,15 +41,18 @@ def good_peer(new_peer: NewPeer) -> Iterator[Peer]:
         yield peer
 
 
-def fails_alone(guest: Guest, new_peer: NewPeer, good_peer: Peer, script: Script) -> Peer:
-    """What this peer does is an error in the action that speaks to it, and nothing else."""
+def fails_alone(
+    guest: Guest, new_peer: NewPeer, good_peer: Peer, script: Script, *, left: bool = False
+) -> None:
+    """What this peer does is an error in the action that speaks to it, and nothing else. When it
+    is more than one request's affair, the connection is `left`."""
     with new_peer(script) as peer:
         assert guest.fetch(good_peer.url())["body"] == "ok"
         assert len(failed(guest.fetch(peer.url()))) > 10
         assert guest.fetch(good_peer.url())["body"] == "ok"
-        peer.wait_until_left()
+        if left:
+            peer.wait_until_left()
     assert len(peer.visits) <= 4, "tried again, but not for ever"
-    return peer
 
 
 def test_requests_share_a_connection(guest: Guest, good_peer: Peer) -> None:
@@ -234,7 +237,7 @@ def test_floods_before_an_answer(
         while True:
             connection.visit.send(many)
 
-    fails_alone(hasty, new_peer, good_peer, misusing(flood))
+    fails_alone(hasty, new_peer, good_peer, misusing(flood), left=True)
 
 
 @pytest.mark.parametrize("block", [b"", b"\x00\x01x\x01y" * 1_000], ids=["empty", "fields"])
@@ -247,7 +250,7 @@ def test_a_head_without_an_end(
         while True:
             connection.visit.send(many)
 
-    fails_alone(hasty, new_peer, good_peer, misusing(flood))
+    fails_alone(hasty, new_peer, good_peer, misusing(flood), left=True)
 
 
 @pytest.mark.parametrize("status", ["100", "103"])
@@ -259,7 +262,7 @@ def test_interim_answers_without_an_end(
             frame = connection.headers(stream, [(":status", status)], "END_HEADERS")
             connection.visit.send(frame.serialize() * 100)
 
-    fails_alone(hasty, new_peer, good_peer, misusing(flood))
+    fails_alone(hasty, new_peer, good_peer, misusing(flood), left=True)
 
 
 @pytest.mark.parametrize("size", [0, 1, 10_000])
@@ -274,7 +277,7 @@ def test_a_body_that_ignores_the_window(
         while True:
             connection.visit.send(many)
 
-    fails_alone(hasty, new_peer, good_peer, misusing(flood))
+    fails_alone(hasty, new_peer, good_peer, misusing(flood), left=True)
 
 
 def test_padding_without_an_end(hasty: Guest, new_peer: NewPeer, good_peer: Peer) -> None:
@@ -284,7 +287,7 @@ def test_padding_without_an_end(hasty: Guest, new_peer: NewPeer, good_peer: Peer
         while True:
             connection.visit.send(padded.serialize() * 100)
 
-    fails_alone(hasty, new_peer, good_peer, misusing(flood))
+    fails_alone(hasty, new_peer, good_peer, misusing(flood), left=True)
 
 
 # Too little.
@@ -292,6 +295,22 @@ def test_padding_without_an_end(hasty: Guest, new_peer: NewPeer, good_peer: Peer
 
 def nothing(_connection: Http2, _stream: int) -> None:
     pass
+
+
+def test_a_peer_that_has_fallen_silent_is_asked_anew(hasty: Guest, new_peer: NewPeer) -> None:
+    """Not over the connection on which nothing came any more."""
+
+    def script(visit: Visit) -> None:
+        connection = Http2(visit)
+        connection.greet()
+        stream = connection.request()[0]
+        if len(peer.visits) > 1:
+            connection.answer(stream)
+        visit.until_ended()
+
+    with new_peer(script) as peer:
+        failed(hasty.fetch(peer.url()))
+        assert hasty.fetch(peer.url())["body"] == "ok"
 
 
 def test_no_answer(hasty: Guest, new_peer: NewPeer, good_peer: Peer) -> None:
@@ -320,7 +339,6 @@ def test_a_body_that_stops(hasty: Guest, new_peer: NewPeer, good_peer: Peer) -> 
 def test_a_window_that_never_opens(hasty: Guest, new_peer: NewPeer) -> None:
     with new_peer(misusing(nothing, initial_window_size=0)) as peer:
         failed(hasty.fetch(peer.url(), method="POST", body="x" * 100_000))
-        peer.wait_until_left()
     assert len(peer.received) < 70_000, "what goes before the peer's settings are known"
 
 
@@ -333,7 +351,6 @@ def test_no_streams_allowed(hasty: Guest, new_peer: NewPeer) -> None:
     with new_peer(script) as peer:
         for _ in range(2):
             failed(hasty.fetch(peer.url()))
-        peer.wait_until_left()
 
 
 # Again and again.

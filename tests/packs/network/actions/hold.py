@@ -3,6 +3,7 @@
 import http.client
 import json
 import sys
+import time
 from urllib.parse import urlsplit
 
 params = json.load(sys.stdin)
@@ -22,3 +23,5 @@ for connected in held:
         connected.getresponse()
     except Exception as error:
         print(json.dumps({"error": type(error).__name__, "text": str(error)}), flush=True)
+# Whatever has come of them: they stay as they are.
+time.sleep(params.get("seconds", 0))
