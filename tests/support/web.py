@@ -5,6 +5,7 @@ be tried without a broker.
 """
 
 import base64
+import contextlib
 import gzip
 import json
 import socket
@@ -39,6 +40,10 @@ class _Server(ThreadingHTTPServer):
             request = self.tls.wrap_socket(request, server_side=True)
             request.settimeout(None)
         super().finish_request(request, client_address)
+        if self.tls:
+            request.settimeout(0)
+            with contextlib.suppress(OSError):
+                request.unwrap()  # TLS has an end of its own.
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients hang up, which is part of the tests."""

@@ -123,6 +123,7 @@ class OutgoingRequest(Handle):
         super().__init__()
         fields.consume()
         self.seen = Seen("", "", "", None, fields.entries())
+        self.has_body = False
 
     def set_method(self, method: object) -> None:
         name = type(method).__name__.removeprefix("Method_")
@@ -138,6 +139,7 @@ class OutgoingRequest(Handle):
         self.seen.path = path
 
     def body(self) -> "OutgoingBody":
+        self.has_body = True
         return OutgoingBody(self.seen)
 
 
@@ -265,6 +267,8 @@ class Failure(Handle):
 def handle(request: OutgoingRequest, options: None) -> FutureIncomingResponse:
     request.consume()
     host.seen.append(request.seen)
+    if not request.has_body:
+        request.seen.finished_at = host.now
     decide = host.connect if request.seen.method == "Connect" else host.answer
     return FutureIncomingResponse(request.seen, decide(request.seen))
 

@@ -4,8 +4,8 @@ import json
 import sys
 
 import steps
-from adapters import ADAPTERS
+from adapters import adapter
 
 parameters = json.load(sys.stdin)
-client = ADAPTERS[parameters["client"]]()
+client = adapter(parameters["client"])
 print(json.dumps({name: steps.take(client, name, url) for name, url in parameters["steps"]}))

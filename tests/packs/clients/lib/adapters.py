@@ -1,4 +1,4 @@
-"""One way to speak to each client."""
+"""One way to speak to each client. A run imports the one that it needs: that takes long."""
 
 import asyncio
 import http.client
@@ -10,10 +10,6 @@ import urllib.request
 from base64 import b64encode
 from dataclasses import dataclass
 from gzip import decompress
-
-import httpx
-import requests
-import urllib3
 
 
 @dataclass
@@ -99,6 +95,10 @@ class HttpClient:
 
 
 class Urllib3:
+    def __init__(self):
+        global urllib3
+        import urllib3
+
     def fetch(self, method, url, headers=None, body=None, chunks=None, timeout=10, **options):
         urllib3.disable_warnings()
         verify = "CERT_NONE" if options.get("verify") is False else "CERT_REQUIRED"
@@ -121,6 +121,10 @@ class Urllib3:
 
 class Requests:
     def __init__(self):
+        global requests, urllib3
+        import requests
+        import urllib3
+
         self.session = requests.Session()
 
     def fetch(self, method, url, headers=None, body=None, chunks=None, timeout=10, **options):
@@ -151,6 +155,9 @@ def _httpx_options(headers, body, chunks, options):
 
 class Httpx:
     def __init__(self):
+        global httpx
+        import httpx
+
         self.clients = {}
 
     def fetch(self, method, url, headers=None, body=None, chunks=None, timeout=10, **options):
@@ -166,6 +173,10 @@ class Httpx:
 
 class HttpxAsync:
     """Over anyio, which runs over asyncio."""
+
+    def __init__(self):
+        global httpx
+        import httpx
 
     def fetch(self, *args, **options):
         return asyncio.run(self._fetch(*args, **options))
@@ -185,7 +196,11 @@ class HttpxAsync:
         return Answer(response.status_code, dict(response.headers), data)
 
 
-ADAPTERS = {
+def adapter(name):
+    return _ADAPTERS[name]()
+
+
+_ADAPTERS = {
     "urllib": Urllib,
     "http.client": HttpClient,
     "urllib3": Urllib3,

@@ -20,6 +20,8 @@ from .http1 import Peer, Request, Response
 READ, WRITE = 1, 2  # As in `selectors`.
 
 _LEAST_AT_ONCE = 8 << 10
+# How much of a response is taken in while its request is still being written.
+_MOST_AHEAD = 64 << 10
 
 _ONLY_HTTP = "only HTTP/1.1, plain or over TLS, is available in Attune's Python sandbox"
 
@@ -132,6 +134,8 @@ class Connection:
     def _take(self, data: memoryview) -> int:
         if not self._go_on_opening():
             return 0
+        if self._ended and self._body:
+            return len(data)  # Not wanted any more: the response tells why.
         if self._ended:
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
         self._has_spoken = True
@@ -201,11 +205,19 @@ class Connection:
         if taken == 0 and self._exchange:
             taken = self._exchange.write(data[: self._body.available])
             self._body.take_content(taken)
+        if taken == 0 and self._may_listen():
+            # Held up. A response that is complete by now says that the peer wants no more.
+            self._receive()
+            if self._ended:
+                return len(data)
         if self._body.complete:
             self._body = None
             if self._exchange:
                 self._exchange.finish()
         return taken
+
+    def _may_listen(self) -> bool:
+        return len(self._incoming) < _MOST_AHEAD
 
     # Reading.
 
@@ -305,6 +317,8 @@ class Connection:
         if event == READ:
             self._receive()
             return self.is_settled(READ)
+        if self._exchange and not self._exchange.is_writable() and self._may_listen():
+            self._receive()
         return self._exchange is None or self._exchange.is_writable()
 
     def pollables(self, event: int) -> list[Pollable]:
@@ -313,9 +327,10 @@ class Connection:
             return self._opening.pollables_to_read()
         if self._exchange is None:
             return []
-        if event == WRITE:
-            return [self._exchange.pollable_to_write()]
-        return self._exchange.pollables_to_read()
+        if event == READ:
+            return self._exchange.pollables_to_read()
+        listening = self._exchange.pollables_to_read() if self._may_listen() else []
+        return [self._exchange.pollable_to_write(), *listening]
 
     def expire(self) -> None:
         """End what nobody will end: a server, too, closes a connection that says nothing."""

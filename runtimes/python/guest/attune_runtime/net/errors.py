@@ -10,7 +10,6 @@ from wit_world.imports import types
 from . import tls_errors
 
 INVALID = errno.EINVAL
-FAILED = errno.EIO
 
 _DENIED = "denied: "
 
@@ -43,6 +42,17 @@ _TIMEOUTS = (
 )
 
 
+# wasmtime 48 tells only the text of an error that comes in the middle of a body, not its code.
+_IN_A_BODY = {
+    "incomplete HTTP response": types.ErrorCode_HttpResponseIncomplete(),
+    "connection terminated": types.ErrorCode_ConnectionTerminated(),
+    "connection read timeout": types.ErrorCode_ConnectionReadTimeout(),
+    "HTTP response timeout": types.ErrorCode_HttpResponseTimeout(),
+    "HTTP response body size exceeds limit": types.ErrorCode_HttpResponseBodySize(None),
+    "HTTP protocol error": types.ErrorCode_HttpProtocolError(),
+}
+
+
 class EarlyEndError(ConnectionResetError):
     """The peer hung up in the middle. A socket sees no error then, but an end."""
 
@@ -65,6 +75,13 @@ def exception(code: Any) -> OSError:
     if kind.__name__.startswith("ErrorCode_Tls"):
         return _tls_exception(code)
     return _other(code)
+
+
+def in_a_body(code: Any, text: str) -> OSError:
+    """The exception for what ends a body before its time."""
+    if code is None:
+        code = _IN_A_BODY.get(text.partition(":")[0])
+    return OSError(errno.EIO, text) if code is None else exception(code)
 
 
 def _tls_exception(code: Any) -> OSError:

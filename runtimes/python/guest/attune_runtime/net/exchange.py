@@ -207,6 +207,4 @@ class Exchange:
 def _failure(error: Any) -> OSError:
     """Why a body ends that the host could not read to its end."""
     with error:
-        code = types.http_error_code(error)
-        text = error.to_debug_string()
-    return OSError(errors.FAILED, text) if code is None else errors.exception(code)
+        return errors.in_a_body(types.http_error_code(error), error.to_debug_string())

@@ -70,6 +70,10 @@ talk(
 )
 print("an answer before the end of the body")
 talk(b"POST /early HTTP/1.1\r\nHost: [::1]:8080\r\nContent-Length: 3\r\n\r\n", b"a")
+print("a server that answers and reads no further")
+host.room, host.pause = 100, 1e9
+upload = b"PUT /early HTTP/1.1\r\nHost: [::1]:8080\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000
+talk(upload[:500], upload[500:])
 print("a slow host")
 host.room, host.pause = 100, 0.5
 talk(b"PUT /told HTTP/1.1\r\nHost: [::1]:8080\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000)
