@@ -76,10 +76,14 @@ class HttpClient:
         connection = self.connections[key]
         headers = _with_user(headers or {}, options.get("user"))
         target = url if options.get("proxy") else url.partition(parts.netloc)[2]
-        connection.request(method, target, iter(chunks) if chunks else body, headers)
-        response = connection.getresponse()
-        told = {name.lower(): value for name, value in response.getheaders()}
-        data = _unpacked(told, response.read())
+        try:
+            connection.request(method, target, iter(chunks) if chunks else body, headers)
+            response = connection.getresponse()
+            told = {name.lower(): value for name, value in response.getheaders()}
+            data = _unpacked(told, response.read())
+        except BaseException:
+            del self.connections[key]
+            raise
         if response.status == 302:
             cookie = {"Cookie": told["set-cookie"].partition(";")[0]}
             return self.fetch("GET", urllib.parse.urljoin(url, told["location"]), cookie)

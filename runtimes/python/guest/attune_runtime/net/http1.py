@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import NamedTuple, NoReturn
 
-# Room for any number of cookies; without a limit a client could fill the memory.
+# Without a limit a client could fill the memory.
 MAX_HEAD = 256 << 10
+# wasmtime ends the instance at 128 KiB of fields, and counts 72 bytes for each beside its text.
+_MAX_FIELDS = 120 << 10
+_FIELD_COST = 80
 
 Field = tuple[str, bytes]
 
@@ -89,10 +92,13 @@ def parse_request(head: bytes, peer: Peer) -> Request:
     path = _path(method, target.decode("latin-1"), peer)
     _refuse_upgrade(fields)
     _check_host(fields, peer)
+    sent = [field for field in fields if _is_sent(field[0])]
+    if sum(len(name) + len(value) + _FIELD_COST for name, value in sent) > _MAX_FIELDS:
+        raise OSError(errno.EMSGSIZE, "the head of the request is too large")
     return Request(
         method=method.decode(),
         path=path,
-        fields=[field for field in fields if _is_sent(field[0])],
+        fields=sent,
         length=_body_length(fields),
         closes=old or "close" in options,
         old=old,

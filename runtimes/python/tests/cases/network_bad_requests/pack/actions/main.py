@@ -34,6 +34,8 @@ REQUESTS = {
     "a websocket": b"GET / HTTP/1.1\r\n"
     + HOST
     + b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+    "a long field": b"GET / HTTP/1.1\r\nCookie: " + b"x" * 130_000 + b"\r\n\r\n",
+    "many fields": b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 2_000 + b"\r\n",
     "a long head": b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 50_000,
 }
 
