@@ -211,6 +211,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Answers without reading the body."""
         self.close_connection = True
         self.send(b"too large", 413, {"connection": "close"})
+        # Closed with something unread, a connection takes the answer away with it.
+        while self.rfile.read1(1 << 16):
+            pass
 
 
 class Web:

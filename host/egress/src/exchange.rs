@@ -33,9 +33,15 @@ impl Exchange {
     ) -> Result<Response<Body>, EgressError> {
         let moved = Moved::now();
         let limit = self.limits.request_bytes;
+        let copy = copy(&request);
         let request = request.map(|body| outgoing(body, limit, moved.clone()));
         let patience = self.within(self.patience.first_byte);
-        let (line, mut response) = self.head(client, request, moved, patience).await?;
+        let mut head = await_head(client, request, moved.clone(), patience).await;
+        if let (Err(Failed { closed_old_line: true, .. }), Some(copy)) = (&head, copy) {
+            let request = copy.map(|body| outgoing(body, limit, moved.clone()));
+            head = await_head(client, request, moved, patience).await;
+        }
+        let (line, mut response) = head.map_err(|failed| failed.error)?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS || is_ambiguous(&response) {
             return Err(EgressError::Protocol);
         }
@@ -52,37 +58,58 @@ impl Exchange {
         Ok(response.map(|body| incoming(reading(body))))
     }
 
-    /// Waits for the head of the response.
-    async fn head(
-        &self,
-        client: &Client,
-        request: Request<Outgoing>,
-        moved: Moved,
-        patience: Duration,
-    ) -> Result<(Option<InUse>, Response<Incoming>), EgressError> {
-        let (line, response) = client.request(request);
-        let (mut line, mut response) = (pin!(line.fuse()), pin!(response));
-        let mut quiet = pin!(moved.nothing_for(patience));
-        let mut on = None;
-        loop {
-            tokio::select! {
-                // Known before the response: whoever has a line is to be counted.
-                biased;
-                line = &mut line => on = line,
-                response = &mut response => return Ok((on, response?)),
-                () = &mut quiet => {
-                    if let Some(line) = &on {
-                        line.give_up();
-                    }
-                    return Err(EgressError::ResponseTimeout);
-                }
-            }
-        }
-    }
-
     fn within(&self, patience: Option<Duration>) -> Duration {
         patience.map_or(self.idle, |patience| patience.min(self.idle))
     }
+}
+
+/// What can be sent again without harm, if the line turns out to be closed (RFC 9112, 9.5).
+fn copy(request: &Request<Option<Body>>) -> Option<Request<Option<Body>>> {
+    let is_harmless = request.method().is_safe() && request.body().is_none();
+    is_harmless.then(|| {
+        let mut copy = Request::new(None);
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        copy
+    })
+}
+
+/// Why there is no head.
+struct Failed {
+    error: EgressError,
+    /// It may only have been the end of a line that was used before.
+    closed_old_line: bool,
+}
+
+/// Waits for the head of a response, and for the line that it comes on.
+async fn await_head(
+    client: &Client,
+    request: Request<Outgoing>,
+    moved: Moved,
+    patience: Duration,
+) -> Result<(Option<InUse>, Response<Incoming>), Failed> {
+    let (line, response) = client.request(request);
+    let (mut line, mut response) = (pin!(line.fuse()), pin!(response));
+    let mut quiet = pin!(moved.nothing_for(patience));
+    let mut on: Option<InUse> = None;
+    let error = loop {
+        tokio::select! {
+            // Known before the response: whoever has a line is to be counted.
+            biased;
+            line = &mut line => on = line,
+            response = &mut response => match response {
+                Ok(response) => return Ok((on, response)),
+                Err(error) => break error,
+            },
+            () = &mut quiet => break EgressError::ResponseTimeout,
+        }
+    };
+    if let Some(line) = &on {
+        line.give_up();
+    }
+    let closed_old_line = error == EgressError::Incomplete && on.is_some_and(|line| line.is_old);
+    Err(Failed { error, closed_old_line })
 }
 
 /// Whether others might see the end of it elsewhere (RFC 9112, 6.3).
@@ -159,14 +186,13 @@ impl Reading {
     /// The next piece. Trailers are left behind: no guest of ours can ask for them.
     async fn next(&mut self) -> Result<Option<Bytes>, EgressError> {
         loop {
-            let Ok(frame) = tokio::time::timeout(self.patience, self.body.frame()).await else {
-                if let Some(line) = &self.line {
-                    line.give_up();
-                }
-                return Err(EgressError::IdleTimeout);
+            let frame = tokio::time::timeout(self.patience, self.body.frame()).await;
+            let frame = match frame {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(error))) => return Err(self.give_up(failure::of_exchange(&error))),
+                Err(_) => return Err(self.give_up(EgressError::IdleTimeout)),
             };
-            let Some(frame) = frame else { return Ok(None) };
-            let frame = frame.map_err(|error| failure::of_exchange(&error))?;
             let Ok(bytes) = frame.into_data() else { continue };
             if bytes.is_empty() {
                 continue;
@@ -175,5 +201,12 @@ impl Reading {
             self.left = left.ok_or(EgressError::ResponseTooLarge(self.limit))?;
             return Ok(Some(bytes));
         }
+    }
+
+    fn give_up(&self, error: EgressError) -> EgressError {
+        if let Some(line) = &self.line {
+            line.give_up();
+        }
+        error
     }
 }

@@ -46,6 +46,12 @@ pub(crate) fn of_exchange(error: &(dyn Error + 'static)) -> EgressError {
     found
 }
 
+/// Whether it is we who say that the peer breaks the rules of HTTP/2.
+fn is_violation(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    source.is_some_and(h2::Error::is_library)
+}
+
 fn of_hyper(error: &hyper::Error) -> EgressError {
     if error.is_parse_too_large() {
         EgressError::HeadTooLarge
@@ -53,6 +59,8 @@ fn of_hyper(error: &hyper::Error) -> EgressError {
         EgressError::Protocol
     } else if error.is_timeout() {
         EgressError::ResponseTimeout
+    } else if is_violation(error) {
+        EgressError::Protocol
     } else {
         EgressError::Incomplete
     }

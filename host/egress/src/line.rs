@@ -3,6 +3,9 @@
 //! A peer that lets an exchange time out, and goes on sending what nobody asked for, would be
 //! listened to for as long as its connection is kept. So nobody uses such a line again, and
 //! whoever is the last to use it cuts it.
+//!
+//! And a peer may close a line that it has served on at the very moment when somebody uses it
+//! again: that is nobody's fault, and tells nothing of the peer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,6 +21,7 @@ pub(crate) struct Line(Arc<State>);
 #[derive(Default)]
 struct State {
     users: AtomicUsize,
+    was_used: AtomicBool,
     given_up: AtomicBool,
     cut: CancellationToken,
 }
@@ -33,6 +37,8 @@ impl Line {
 pub(crate) struct InUse {
     line: Line,
     captured: CaptureConnection,
+    /// Others have used it before.
+    pub(crate) is_old: bool,
 }
 
 impl InUse {
@@ -44,7 +50,8 @@ impl InUse {
         }
         let line = extras.remove::<Line>()?;
         line.0.users.fetch_add(1, Ordering::SeqCst);
-        Some(InUse { line, captured })
+        let is_old = line.0.was_used.swap(true, Ordering::SeqCst);
+        Some(InUse { line, captured, is_old })
     }
 
     /// The peer cannot be relied on.

@@ -12,8 +12,7 @@ use super::ManifestError;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PermissionsYaml {
-    #[serde(default)]
-    http: Vec<Json>,
+    http: Option<Json>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,8 +33,17 @@ pub(super) fn http_grants(
     yaml: Option<PermissionsYaml>,
     parameters: Option<&Json>,
 ) -> Result<Vec<HttpGrant>, ManifestError> {
-    let entries = yaml.unwrap_or_default().http.into_iter().enumerate();
+    let entries = match yaml.unwrap_or_default().http {
+        None => return Ok(Vec::new()),
+        Some(Json::Array(entries)) => entries,
+        Some(_) => {
+            let problem = "it is a list of hosts, or of tables with a `host`";
+            return Err(ManifestError::new(path, problem).key("permissions.http"));
+        }
+    };
     entries
+        .into_iter()
+        .enumerate()
         .map(|(number, entry)| {
             let key = format!("permissions.http[{number}]");
             grant(entry, parameters).map_err(|problem| ManifestError::new(path, problem).key(key))

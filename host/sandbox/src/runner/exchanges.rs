@@ -236,6 +236,8 @@ impl http_body::Body for ResponseBody {
             }
             Some(Heard::Ended(result)) => {
                 exchange.over = true;
+                // Nobody takes the rest of the request.
+                exchange.upload = None;
                 Poll::Ready(result.err().map(|error| Err(in_wasi(error))))
             }
             Some(Heard::Head(..)) | None => {

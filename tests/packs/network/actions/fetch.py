@@ -38,6 +38,8 @@ def exchange():
         if len(answer.setdefault("body", "")) < 10_000:
             answer["body"] += part.decode("latin-1")
         answer["size"] = size
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
 
 
 answer = {}
