@@ -103,18 +103,9 @@ impl AsyncRead for Counted {
         }
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Stream::Tls(stream) => {
-                let read = Pin::new(stream).poll_read(context, buffer);
-                read.map(|read| read.or_else(forgive_missing_farewell))
-            }
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
-}
-
-/// Many servers end a connection without TLS's `close_notify`. That is an end as any other to
-/// whoever knows how long a message is, and clients everywhere take it for one.
-fn forgive_missing_farewell(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::UnexpectedEof { Ok(()) } else { Err(error) }
 }
 
 impl AsyncWrite for Counted {

@@ -30,10 +30,17 @@ pub(super) struct Exchanges {
     tasks: JoinSet<ExchangeId>,
 }
 
+/// Of a request's body. If no more come, and there was no end, it is not complete, and must not
+/// look as if it were.
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
 /// What goes on in an exchange is told to these.
 struct Ear {
-    /// None once the request's body has ended.
-    body: Option<UnboundedSender<Result<Bytes, EgressError>>>,
+    /// None where the request has no body.
+    body: Option<UnboundedSender<Piece>>,
     window: Window,
     dropped: CancellationToken,
 }
@@ -57,12 +64,9 @@ impl Exchanges {
         let Some(ear) = self.ears.get_mut(&exchange) else { return };
         match said {
             Said::Request(_) => {}
-            Said::Body => ear.tell(Ok(bytes)),
-            Said::Complete => ear.body = None,
-            Said::Aborted => {
-                ear.tell(Err(EgressError::Incomplete));
-                ear.body = None;
-            }
+            Said::Body => ear.tell(Piece::Bytes(bytes)),
+            Said::Complete => ear.tell(Piece::End),
+            Said::Aborted => ear.body = None,
             Said::Taken(bytes) => ear.window.give(bytes),
             Said::Dropped => ear.dropped.cancel(),
         }
@@ -104,7 +108,7 @@ impl Exchanges {
 }
 
 impl Ear {
-    fn tell(&self, piece: Result<Bytes, EgressError>) {
+    fn tell(&self, piece: Piece) {
         if let Some(body) = &self.body {
             let _nobody_listens = body.send(piece);
         }
@@ -195,13 +199,16 @@ fn request(head: RequestHead, body: Option<Body>) -> Result<Request<Option<Body>
 }
 
 /// The body that the guest sends; it may send more when some was taken.
-fn uploaded(pieces: UnboundedReceiver<Result<Bytes, EgressError>>, link: Link) -> Body {
-    stream::unfold((pieces, link), |(mut pieces, link)| async move {
-        let piece = pieces.recv().await?;
-        if let Ok(bytes) = &piece {
-            link.taken(bytes.len());
+fn uploaded(pieces: UnboundedReceiver<Piece>, link: Link) -> Body {
+    stream::try_unfold((pieces, link), |(mut pieces, link)| async move {
+        match pieces.recv().await {
+            Some(Piece::Bytes(bytes)) => {
+                link.taken(bytes.len());
+                Ok(Some((bytes, (pieces, link))))
+            }
+            Some(Piece::End) => Ok(None),
+            None => Err(EgressError::Incomplete),
         }
-        Some((piece, (pieces, link)))
     })
     .boxed()
 }

@@ -265,6 +265,9 @@ class Connection:
         head = self._exchange.head()
         if head is None:
             return
+        if self._body:
+            # Answered early: the rest of the request is in the way of a next one.
+            self._request = self._request._replace(closes=True)
         self._response = http1.response(self._request, head.status, head.fields)
         self._incoming += self._response.head
         self._remaining = self._response.length
