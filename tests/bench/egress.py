@@ -35,9 +35,9 @@ def measured(home: Path, python: str) -> Numbers:
         attune = Attune(server)
         attune.install_pack()
         native = Native(python, authority.certificate)
-        with web(str(certificate)) as server_of_pages:
-            port = server_of_pages.port
-            numbers = latencies(attune, native, port) | throughput(attune, native, port)
+        with web(str(certificate)) as peer:
+            numbers = latencies(attune, native, peer.port)
+            numbers |= throughput(attune, native, peer.port)
         return numbers | {"waiting_requests_mb": waiting(attune)}
     finally:
         server.stop()
@@ -51,8 +51,8 @@ class Native:
         self.command = [python, str(FETCH)]
         self.variables = os.environ | {"SSL_CERT_FILE": str(roots)}
 
-    def fetch(self, port: int, times: int) -> list[float]:
-        asked = json.dumps({"port": port, "times": times})
+    def fetch(self, port: int, path: str, times: int) -> list[float]:
+        asked = json.dumps({"port": port, "path": path, "times": times})
         done = subprocess.run(
             self.command, env=self.variables, input=asked, capture_output=True, text=True, check=True
         )
@@ -60,30 +60,34 @@ class Native:
         return seconds
 
 
-def inside(attune: Attune, port: int, times: int) -> list[float]:
-    execution = attune.run(attune.execute("fetch", port=port, times=times))
+def inside(attune: Attune, port: int, path: str, times: int) -> list[float]:
+    execution = attune.run(attune.execute("fetch", port=port, path=path, times=times))
     seconds: list[float] = execution["result"]["data"]
     return seconds
 
 
 def latencies(attune: Attune, native: Native, port: int) -> Numbers:
     """In turns, so that a slow minute slows both."""
-    within: list[float] = []
-    without: list[float] = []
-    for _ in range(ROUNDS):
-        within += inside(attune, port, TIMES)
-        without += native.fetch(port, TIMES)
-    return {"https_ms": milliseconds(within), "https_native_ms": milliseconds(without)}
+    numbers: Numbers = {}
+    for name, path, times in (("https", "/", TIMES), ("distant_https", "/distant", TIMES // 5)):
+        within: list[float] = []
+        without: list[float] = []
+        for _ in range(ROUNDS):
+            within += inside(attune, port, path, times)
+            without += native.fetch(port, path, times)
+        numbers[f"{name}_ms"] = milliseconds(within)
+        numbers[f"{name}_native_ms"] = milliseconds(without)
+    return numbers
 
 
 def throughput(attune: Attune, native: Native, port: int) -> Numbers:
     """Requests per second of several clients at once; what their Pythons need to start counts."""
 
     def run_inside() -> None:
-        inside(Attune(attune.server), port, TIMES)
+        inside(Attune(attune.server), port, "/", TIMES)
 
     def run_native() -> None:
-        native.fetch(port, TIMES)
+        native.fetch(port, "/", TIMES)
 
     numbers = {}
     for name, run in (("https_per_second", run_inside), ("https_native_per_second", run_native)):
@@ -100,11 +104,11 @@ def waiting(attune: Attune) -> float:
     memory.settled(attune.server.pid)
     before = memory.proportional(attune.server.pid)
     runs = WAITING // OF_ONE_RUN
-    with web(crowd=WAITING) as server, ThreadPoolExecutor(runs) as pool:
-        asking = [pool.submit(wait, attune.server, server.port) for _ in range(runs)]
-        server.crowded()
+    with web(crowd=WAITING) as peer, ThreadPoolExecutor(runs) as pool:
+        asking = [pool.submit(wait, attune.server, peer.port) for _ in range(runs)]
+        peer.crowded()
         used = memory.proportional(attune.server.pid) - before
-        server.release()
+        peer.release()
         for client in asking:
             client.result()
     return used

@@ -50,6 +50,9 @@ def goals(metrics: Numbers, ratios: Numbers) -> list[Goal]:
             for engine in ("sqlite", "postgres")
             for goal in store_goals(engine, metrics, ratios)
         ),
+        Goal("https, kept, p50 / native, peer at once", ratios["https_to_native"], 1.5, True),
+        Goal("https, kept, p50 / native, 10 ms away", ratios["distant_https_to_native"], 1.5, True),
+        Goal("500 waiting requests, PSS", metrics["waiting_requests_mb"], 256, True, " MB"),
         Goal("killed server, settled after its lease +", after_lease(metrics), 1, True, " s"),
     ]
 

@@ -10,6 +10,8 @@ ROUTES = """
 /api/v1/actions/{ref} delete get put
 /api/v1/agent/binary get
 /api/v1/agent/info get
+/api/v1/audit-events get
+/api/v1/audit-events/{id} get
 /api/v1/executions get
 /api/v1/executions/execute post
 /api/v1/executions/stats get

@@ -16,7 +16,7 @@ connection.connect()
 seconds = []
 for _ in range(asked["times"]):
     start = perf_counter()
-    connection.request("GET", "/")
+    connection.request("GET", asked["path"])
     response = connection.getresponse()
     body = response.read()
     seconds.append(perf_counter() - start)
