@@ -29,7 +29,7 @@ OF_ONE_RUN = 100
 def measured(home: Path, python: str) -> Numbers:
     authority = Authority(home / "authority")
     certificate = authority.sign("IP:127.0.0.1")
-    settings = {"egress_private": "127.0.0.0/8", "egress_roots": authority.certificate}
+    settings = {"egress_private": "127.0.0.0/8", "egress_roots": str(authority.certificate)}
     server = Server(home / "egress", None, runners=1, **settings).start()
     try:
         attune = Attune(server)
@@ -53,10 +53,8 @@ class Native:
 
     def fetch(self, port: int, path: str, times: int) -> list[float]:
         asked = json.dumps({"port": port, "path": path, "times": times})
-        done = subprocess.run(
-            self.command, env=self.variables, input=asked, capture_output=True, text=True, check=True
-        )
-        seconds: list[float] = json.loads(done.stdout)
+        told = subprocess.check_output(self.command, env=self.variables, input=asked, text=True)
+        seconds: list[float] = json.loads(told)
         return seconds
 
 

@@ -10,6 +10,7 @@ speaks TLS.
 import asyncio
 import ssl
 import sys
+from typing import ClassVar
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000
 
@@ -20,7 +21,7 @@ DISTANCE = 0.01
 class Web(asyncio.Protocol):
     """One connection; requests come one after the other."""
 
-    waiting: "list[asyncio.Transport]" = []
+    waiting: ClassVar["list[asyncio.Transport]"] = []
     crowd = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -129,7 +129,7 @@ impl Egress for Broker {
             if target.wish.method == Method::CONNECT.as_str() {
                 return Ok(Response::new(exchange::nothing()));
             }
-            return api.serve(request).await;
+            return api.serve(caller, request).await;
         }
         let wish = target.wish.clone();
         let sent = self.send_out(caller, target, request, patience).await;

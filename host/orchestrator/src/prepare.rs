@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use attune_domain::access::Scope;
 use attune_domain::action::{Action, ParameterDelivery, ParameterFormat, RunnableAction};
-use attune_domain::egress::{Caller, Network};
+use attune_domain::egress::{API_TOKEN, Caller, Network};
 use attune_domain::entry::entry_of;
 use attune_domain::execution::Execution;
 use attune_domain::execution::outcome::{self, Outcome};
@@ -59,6 +59,7 @@ pub(crate) async fn job(
             execution: execution.id,
             action: action.reference.as_str().into(),
             executor: execution.executor,
+            permission_sets: permission_sets(execution, action).into(),
             network: Arc::new(Network {
                 grants: action.run.http.clone(),
                 secrets,
@@ -75,6 +76,12 @@ pub(crate) async fn job(
         params,
         limits: limits(&shared.settings, action),
     })
+}
+
+/// What the execution may do in the API (contract, packs section 6.4): what was asked for, else
+/// what its action has by default.
+fn permission_sets<'a>(execution: &'a Execution, action: &'a Action) -> &'a [String] {
+    execution.permission_set_refs.as_deref().unwrap_or(&action.default_permission_sets)
 }
 
 /// Takes away what the manifest wants the guest not to have, and leaves placeholders, which the
@@ -145,6 +152,9 @@ fn environment(
     set("ACTION", &action.reference);
     set("PACK_REF", &action.pack_ref);
     set("API_URL", &settings.api_url);
+    if !permission_sets(execution, action).is_empty() {
+        set("API_TOKEN", API_TOKEN);
+    }
     set("ARTIFACTS_DIR", "/tmp");
     set("RUNTIME_ENVS_DIR", "/tmp");
     let run = &action.run;

@@ -83,6 +83,7 @@ fn nobody() -> Caller {
         execution: ExecutionId(1),
         action: "tests.action".into(),
         executor: None,
+        permission_sets: [].into(),
         network: Arc::new(Network::default()),
     }
 }

@@ -4,14 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
+from support.api import Api
 from support.authority import Authority
 from support.egress import reaching, signed_in
 from support.guests import ANYTHING, Guest, denied, failed
 from support.names import Names, new_name, records
 from support.peer import ALLOWED, OK, Peer, answering
-from support.server import Server
+from support.server import PASSWORD, Server
 
 NewGuest = Callable[..., Guest]
+
+EXECUTE = "/api/v1/executions/execute"
 
 
 def test_it_needs_no_grant(new_guest: NewGuest) -> None:
@@ -61,3 +64,58 @@ def test_a_long_answer_of_it_ends_with_the_run(new_guest: NewGuest) -> None:
     guest = new_guest()
     number = guest.submit("own_api", path="/api/v1/executions/stream")
     assert guest.api.ended(number)["status"] == "completed", "401 without a token"
+
+
+# With the execution's token.
+
+
+def may(*sets: str) -> dict[str, list[str]]:
+    return {"default_execution_permission_set_refs": list(sets)}
+
+
+def test_an_execution_may_what_its_permission_sets_say(new_guest: NewGuest) -> None:
+    viewer = new_guest(**may("core.viewer"))
+    assert viewer.run("own_api", path="/api/v1/packs", signed=True)["status"] == 200
+    asked = {"action_ref": "core.echo", "parameters": {"message": "hello"}}
+    refused = viewer.run("own_api", path=EXECUTE, signed=True, body=asked)
+    assert "403" in failed(refused)
+    executor = new_guest(**may("core.executor"))
+    assert executor.run("own_api", path=EXECUTE, signed=True, body=asked)["status"] == 201
+
+
+def test_an_execution_starts_the_next(new_guest: NewGuest) -> None:
+    """Three levels deep, and what it is given is passed on."""
+    guest = new_guest(**may("core.executor"))
+    depth = 3
+    answer = guest.run("chain", depth=depth, given="a word")
+    for _ in range(depth):
+        answer = guest.api.ended(answer["next"])["result"]["data"]
+    assert answer == {"given": "a word"}
+
+
+def test_without_permission_sets_there_is_no_token(new_guest: NewGuest) -> None:
+    guest = new_guest()
+    assert guest.run("own_api", path="/health")["token"] is None
+    guessed = "{{secret:ATTUNE_API_TOKEN}}"
+    assert "401" in failed(guest.run("own_api", path="/api/v1/packs", token=guessed))
+
+
+def test_the_token_is_of_no_use_elsewhere(new_guest: NewGuest, server: Server) -> None:
+    """Nobody holds it: it is a name that only the server knows what to do with."""
+    guest = new_guest(ANYTHING, **may("core.admin"))
+    token = guest.run("own_api", path="/health")["token"]
+    answer = Api(server.url, token).get("/api/v1/packs")
+    assert answer.status_code == 401
+    headers = {"Authorization": f"Bearer {token}"}
+    with Peer(answering(OK)) as peer:
+        denied(guest.fetch(peer.url(), headers=headers), "ATTUNE_API_TOKEN")
+    assert not peer.heads
+
+
+def test_an_execution_has_no_account(new_guest: NewGuest) -> None:
+    guest = new_guest(**may("core.admin"))
+    me = guest.run("own_api", path="/auth/me", signed=True)
+    assert me["status"] == 200
+    change = {"current_password": PASSWORD, "new_password": "another password"}
+    refused = guest.run("own_api", path="/auth/change-password", signed=True, body=change)
+    assert "403" in failed(refused)

@@ -11,14 +11,15 @@ pub(crate) mod session;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use attune_domain::access::Principal;
+use attune_domain::access::{Grant, Principal};
 use attune_domain::clock::Timestamp;
+use attune_domain::egress::Caller;
 use attune_domain::id::IdentityId;
 use attune_domain::identity::TokenKind;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use tracing::Span;
 
 use self::claims::Claims;
@@ -47,6 +48,11 @@ impl FromRequestParts<ApiState> for Bearer {
         let token = bearer_token(&parts.headers)
             .ok_or_else(|| Problem::bearer("Missing authentication token"))?;
         let now = state.clock.now();
+        if let Some(OfExecution(caller)) = parts.extensions.get() {
+            let principal = Arc::new(of_execution(state, caller).await?);
+            Span::current().record("identity", principal.identity().0);
+            return Ok(Bearer { principal, expires_at: now + OUTLIVES_ANY_RUN });
+        }
         let claims = state
             .tokens
             .verify(token, TokenKind::Access, now)
@@ -58,7 +64,29 @@ impl FromRequestParts<ApiState> for Bearer {
     }
 }
 
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+/// A request that an execution has sent, as the broker knows: it needs no token to prove it.
+#[derive(Clone)]
+pub(crate) struct OfExecution(pub(crate) Caller);
+
+/// An exchange of an execution ends with its run, whatever the token would allow.
+const OUTLIVES_ANY_RUN: TimeDelta = TimeDelta::days(1);
+
+/// The identity on whose behalf it runs, with what the execution's permission sets grant and
+/// nothing of its own (contract, auth section 5).
+async fn of_execution(state: &ApiState, caller: &Caller) -> Result<Principal, Problem> {
+    let refused = || Problem::bearer("Invalid authentication token");
+    let executor = caller.executor.ok_or_else(refused)?;
+    let identity = state.store.identity(executor).await?.ok_or_else(refused)?;
+    if identity.frozen || caller.permission_sets.is_empty() {
+        return Err(refused());
+    }
+    let sets = state.store.permission_sets(caller.scope).await?;
+    let held = sets.iter().filter(|set| caller.permission_sets.contains(&set.reference));
+    let grants = held.flat_map(|set| Grant::read_all(&set.grants)).collect();
+    Ok(Principal::authenticated(&identity, TokenKind::Execution, grants))
+}
+
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -1,6 +1,6 @@
 //! The caller's own identity.
 
-use attune_domain::identity::Identity;
+use attune_domain::identity::{Identity, TokenKind};
 use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -32,6 +32,7 @@ async fn update_me(
     caller: Bearer,
     JsonBody(request): JsonBody<UpdateCurrentUserRequest>,
 ) -> One<CurrentUserResponse> {
+    refuse_executions(&caller)?;
     if let Some(display_name) = request.display_name.map(Patch::into_value) {
         let now = state.clock.now();
         state.store.set_display_name(caller.scope(), caller.identity(), display_name, now).await?;
@@ -47,6 +48,7 @@ async fn change_password(
     caller: Bearer,
     JsonBody(request): JsonBody<ChangePasswordRequest>,
 ) -> One<Success> {
+    refuse_executions(&caller)?;
     let identity = own_identity(&state, &caller).await?;
     let fault = |error| Problem::fault(&error, "hashing a password");
     let hash = identity.password_hash;
@@ -60,6 +62,16 @@ async fn change_password(
     state.store.set_password(caller.scope(), identity.id, hash, state.clock.now()).await?;
     state.principals.forget(identity.id);
     Ok(one(Success::new("Password changed successfully")))
+}
+
+/// Whose action it runs is not whose account it may change.
+fn refuse_executions(caller: &Bearer) -> Result<(), Problem> {
+    match caller.token() {
+        TokenKind::Execution => {
+            Err(Problem::forbidden("Insufficient permissions: an execution has no account"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn current_user(state: &ApiState, caller: &Bearer) -> One<CurrentUserResponse> {

@@ -23,6 +23,9 @@ use grant::HttpGrant;
 
 /// On a request of a guest: certificates need not be valid. Needs a grant; never sent on.
 pub const INSECURE_TLS: &str = "attune-insecure-tls";
+/// `ATTUNE_API_TOKEN` of actions. It names the execution's token to the server, and to it alone:
+/// there is none that a guest could lose, and nothing that outlives the run.
+pub const API_TOKEN: &str = "{{secret:ATTUNE_API_TOKEN}}";
 /// Header fields with this prefix are for the broker.
 pub const OWN_FIELDS: &str = "attune-";
 
@@ -37,6 +40,8 @@ pub struct Caller {
     pub action: Arc<str>,
     /// On whose behalf.
     pub executor: Option<IdentityId>,
+    /// What it may do in the server's own API.
+    pub permission_sets: Arc<[String]>,
     pub network: Arc<Network>,
 }
 
@@ -133,8 +138,10 @@ pub enum EgressError {
 /// The server's own API, as it is reached from inside.
 #[async_trait]
 pub trait Inside: Send + Sync {
+    /// Whoever sends [`API_TOKEN`] as its bearer token is the execution.
     async fn serve(
         &self,
+        caller: &Caller,
         request: http::Request<Option<Body>>,
     ) -> Result<http::Response<Body>, EgressError>;
 }

@@ -110,6 +110,7 @@ fn nobody(tenant: TenantId) -> Caller {
         execution: ExecutionId(1),
         action: "tests.action".into(),
         executor: None,
+        permission_sets: [].into(),
         network: Arc::new(Network::default()),
     }
 }
