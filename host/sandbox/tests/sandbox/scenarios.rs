@@ -275,9 +275,11 @@ async fn shutdown_ends_runners() -> Result<(), Failed> {
 async fn hello_beside_busy_loops() -> Result<(), Failed> {
     let host = Arc::new(Host::start().await);
     let mut loops = Vec::new();
+    // Written once: a run must not read the script while it is written again.
+    let mut busy = host.job("busy", BUSY);
+    busy.limits.wall_ms = 10_000;
     for _ in 0..4 {
-        let (host, mut busy) = (host.clone(), host.job("busy", BUSY));
-        busy.limits.wall_ms = 10_000;
+        let (host, busy) = (host.clone(), busy.clone());
         loops.push(tokio::spawn(async move { host.run(busy).await }));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
