@@ -14,7 +14,7 @@ from bench import memory
 from bench.attune import Attune
 from bench.report import Numbers
 from bench.summary import milliseconds
-from support.certificates import Authority
+from support.authority import Authority
 from support.packs import PACKS
 from support.server import Server
 
@@ -28,13 +28,13 @@ OF_ONE_RUN = 100
 
 def measured(home: Path, python: str) -> Numbers:
     authority = Authority(home / "authority")
-    certificate = authority.sign("IP:127.0.0.1")
-    settings = {"egress_private": "127.0.0.0/8", "egress_roots": str(authority.certificate)}
+    certificate = authority.signed("127.0.0.1")
+    settings = {"egress_private": "127.0.0.0/8", "egress_roots": str(authority.file)}
     server = Server(home / "egress", None, runners=1, **settings).start()
     try:
         attune = Attune(server)
         attune.install_pack()
-        native = Native(python, authority.certificate)
+        native = Native(python, authority.file)
         with web(str(certificate)) as peer:
             numbers = latencies(attune, native, peer.port)
             numbers |= throughput(attune, native, peer.port)

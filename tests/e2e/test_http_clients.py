@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.api import Api, Json, data
-from support.certificates import Authority
+from support.authority import Authority
 from support.clients import clients_pack
 from support.logs import LogCheck
 from support.server import LOGIN, PASSWORD, Server
@@ -50,10 +50,10 @@ class World:
 def world() -> Iterator[World]:
     with tempfile.TemporaryDirectory(prefix="attune-http-") as folder:
         home = Path(folder)
-        authority, other = Authority(home / "ca"), Authority(home / "other", "stranger")
+        authority, other = Authority(home / "ca"), Authority(home / "other")
         settings = {"egress_private": "127.0.0.0/8", "egress_insecure_tls": "on"}
-        server = Server(home / "server", egress_roots=str(authority.certificate), **settings)
-        certificate, strange = authority.sign("IP:127.0.0.1"), other.sign("IP:127.0.0.1")
+        server = Server(home / "server", egress_roots=str(authority.file), **settings)
+        certificate, strange = authority.signed("127.0.0.1"), other.signed("127.0.0.1")
         try:
             api = Api(server.start().url).login(LOGIN, PASSWORD)
             data(api.upload(clients_pack()), 201)

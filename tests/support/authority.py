@@ -13,6 +13,7 @@ class Authority:
     """Whom the servers of these tests trust, and somebody whom they do not."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "authority.pem"
         self._ours = trustme.CA()
         self._stranger = trustme.CA()
@@ -21,6 +22,12 @@ class Authority:
     def good(self, *hosts: str, protocols: tuple[str, ...] = ()) -> ssl.SSLContext:
         """Valid for these hosts."""
         return _context(self._ours.issue_cert(*hosts), protocols)
+
+    def signed(self, host: str) -> Path:
+        """A file with a key and its certificate, valid for this host."""
+        path = self.file.with_name(f"{host}.pem")
+        self._ours.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(str(path))
+        return path
 
     def expired(self, host: str) -> ssl.SSLContext:
         day = datetime.timedelta(days=1)

@@ -54,7 +54,7 @@ pub(crate) struct Dialer {
 impl Dialer {
     /// Has a connection ready, unless there is one.
     pub(crate) async fn prepare(&self, peer: &Peer) -> Result<(), EgressError> {
-        if self.open.has(peer) {
+        if self.open.has(peer) || self.plain.has(peer) {
             return Ok(());
         }
         if peer.tls {

@@ -30,6 +30,10 @@ impl<C: Send + 'static> Ready<C> {
         });
     }
 
+    pub(crate) fn has(&self, peer: &Peer) -> bool {
+        self.shelves().get(peer).is_some_and(|shelf| !shelf.is_empty())
+    }
+
     /// The one that was put last: its peer has had the least time to close it.
     pub(crate) fn take(&self, peer: &Peer) -> Option<C> {
         self.shelves().get_mut(peer)?.pop().map(|(_, connection)| connection)

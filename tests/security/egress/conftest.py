@@ -11,6 +11,7 @@ from support.egress import reaching, signed_in
 from support.guests import ANYTHING, HERE, Guest
 from support.logs import LogCheck
 from support.names import Names, name_server
+from support.peer import OK, PRIVATE, Peer, answering
 from support.server import Server
 
 NewGuest = Callable[..., Guest]
@@ -112,3 +113,17 @@ def hasty(
     """Actions that may ask for everything, on a server that waits 400 ms, and takes 1 MB."""
     watched(impatient_server)
     return hasty_anywhere
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    with Peer(answering(OK)) as peer:
+        yield peer
+
+
+@pytest.fixture
+def spy(peer: Peer) -> Iterator[Peer]:
+    """At the address that must not be reached, on the same port; nobody must come."""
+    with Peer(answering(OK), PRIVATE, port=peer.port) as spy:
+        yield spy
+        assert not spy.visits

@@ -1,6 +1,6 @@
 """Requests below the library, straight to the host: a hostile guest writes what it likes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,19 +12,6 @@ from support.peer import ALLOWED, OK, PRIVATE, Head, Peer, Visit, answering, the
 NewGuest = Callable[..., Guest]
 
 SMUGGLED = "DELETE /smuggled HTTP/1.1\r\nhost: x\r\n\r\n"
-
-
-@pytest.fixture
-def peer() -> Iterator[Peer]:
-    with Peer(answering(OK)) as peer:
-        yield peer
-
-
-@pytest.fixture
-def spy(peer: Peer) -> Iterator[Peer]:
-    with Peer(answering(OK), PRIVATE, port=peer.port) as spy:
-        yield spy
-        assert not spy.visits
 
 
 def ask(guest: Guest, peer: Peer, **parameters: Any) -> Any:

@@ -21,14 +21,6 @@ def peer() -> Iterator[Peer]:
 
 
 @pytest.fixture
-def spy(peer: Peer) -> Iterator[Peer]:
-    """At the address that must not be reached, on the same port; nobody must come."""
-    with Peer(answering(OK), PRIVATE, port=peer.port) as spy:
-        yield spy
-        assert not spy.visits
-
-
-@pytest.fixture
 def named(names: Names) -> Named:
     return lambda *answers: names.set(new_name(), *answers)
 

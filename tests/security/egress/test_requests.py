@@ -1,12 +1,12 @@
 """Whatever bytes an action writes, a peer sees well-formed requests to itself, or nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from support.guests import Guest, denied, failed
-from support.peer import ALLOWED, OK, PRIVATE, Peer, answering
+from support.peer import ALLOWED, PRIVATE, Peer
 
 NewGuest = Callable[..., Guest]
 
@@ -23,19 +23,6 @@ NOT_PASSED_ON = {
     "Attune-Insecure-Tls": "true",
     "attune-anything": "x",
 }
-
-
-@pytest.fixture
-def peer() -> Iterator[Peer]:
-    with Peer(answering(OK)) as peer:
-        yield peer
-
-
-@pytest.fixture
-def spy(peer: Peer) -> Iterator[Peer]:
-    with Peer(answering(OK), PRIVATE, port=peer.port) as spy:
-        yield spy
-        assert not spy.visits
 
 
 def send(guest: Guest, peer: Peer, *parts: str) -> Any:

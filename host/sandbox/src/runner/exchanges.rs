@@ -90,13 +90,16 @@ impl Exchanges {
             return Err(Error::HttpRequestHeaderSectionSize(None));
         }
         let mut exchange = self.begin()?;
-        exchange.say(Said::Request(head), &[]).await?;
+        exchange.request(head).await?;
         if has_body {
             exchange.upload = Some(exchange.upload(body));
         }
         match exchange.answers.recv().await {
             Some(Heard::Head(status, fields)) => response(status, fields, exchange),
-            Some(Heard::Ended(Err(error))) => Err(in_wasi(error)),
+            Some(Heard::Ended(result)) => {
+                exchange.state = State::Over;
+                Err(result.err().map_or(Error::HttpProtocolError, in_wasi))
+            }
             _ => Err(Error::HttpProtocolError),
         }
     }
@@ -112,7 +115,8 @@ impl Exchanges {
         let window = Window::new();
         open.exchanges.insert(id, Ear { answers, window: window.clone() });
         let of = self.clone();
-        Ok(Exchange { id, of, answers: receiver, window, upload: None, over: false })
+        let state = State::Unsent;
+        Ok(Exchange { id, of, answers: receiver, window, upload: None, state })
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -127,12 +131,27 @@ struct Exchange {
     answers: UnboundedReceiver<Heard>,
     window: Window,
     upload: Option<AbortOnDropJoinHandle<()>>,
-    over: bool,
+    state: State,
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    /// The server knows nothing of it.
+    Unsent,
+    /// The server will say when it is over.
+    Open,
+    Over,
 }
 
 impl Exchange {
-    async fn say(&self, said: Said, body: &[u8]) -> Result<(), Error> {
-        say(&self.of, self.id, said, body).await
+    /// Sends the head of the request.
+    async fn request(&mut self, head: RequestHead) -> Result<(), Error> {
+        let gone = |_| Error::InternalError(None);
+        let mut turn = self.of.0.outbox.turn().await.map_err(gone)?;
+        let (run, exchange, said) = (self.of.0.run, self.id, Said::Request(head));
+        turn.put(&FromRunner::Http { run, exchange, said }, &[]).map_err(gone)?;
+        self.state = State::Open;
+        turn.write().await.map_err(gone)
     }
 
     /// Has the body of the request follow, within the window.
@@ -159,9 +178,13 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.over {
-            let (of, id) = (self.of.clone(), self.id);
-            tokio::spawn(async move { say(&of, id, Said::Dropped, &[]).await });
+        match self.state {
+            State::Unsent => drop(self.of.open().exchanges.remove(&self.id)),
+            State::Open => {
+                let (of, id) = (self.of.clone(), self.id);
+                tokio::spawn(async move { say(&of, id, Said::Dropped, &[]).await });
+            }
+            State::Over => {}
         }
     }
 }
@@ -225,7 +248,7 @@ impl http_body::Body for ResponseBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
         let exchange = &mut self.exchange;
-        if exchange.over {
+        if exchange.state == State::Over {
             return Poll::Ready(None);
         }
         match ready!(exchange.answers.poll_recv(context)) {
@@ -235,13 +258,13 @@ impl http_body::Body for ResponseBody {
                 Poll::Ready(Some(Ok(http_body::Frame::data(bytes))))
             }
             Some(Heard::Ended(result)) => {
-                exchange.over = true;
+                exchange.state = State::Over;
                 // Nobody takes the rest of the request.
                 exchange.upload = None;
                 Poll::Ready(result.err().map(|error| Err(in_wasi(error))))
             }
             Some(Heard::Head(..)) | None => {
-                exchange.over = true;
+                exchange.state = State::Over;
                 Poll::Ready(Some(Err(Error::HttpProtocolError)))
             }
         }

@@ -105,6 +105,11 @@ impl Bound {
         self.live().runs.http_taken(run, exchange, bytes);
     }
 
+    /// So many bytes of a response are on their way.
+    pub(super) fn http_sent(&self, run: RunId, exchange: ExchangeId, bytes: usize) {
+        self.live().runs.http_sent(run, exchange, bytes);
+    }
+
     /// Makes room for another exchange.
     pub(super) fn http_ended(&self, run: RunId, exchange: ExchangeId) {
         self.live().runs.http_ended(run, exchange);

@@ -129,6 +129,12 @@ impl Link {
         self.runner.send(&ToRunner::Http { run, exchange, answer }, body);
     }
 
+    /// A piece of the response's body.
+    fn send(&self, part: &[u8]) {
+        self.runner.http_sent(self.run, self.exchange, part.len());
+        self.answer(Answer::Body, part);
+    }
+
     fn taken(&self, bytes: usize) {
         self.runner.http_taken(self.run, self.exchange, bytes);
         self.answer(Answer::Taken(bytes as u64), &[]);
@@ -161,7 +167,7 @@ async fn carry(
     while let Some(mut piece) = next_piece(&mut body).await? {
         while !piece.is_empty() {
             let part = piece.split_to(window.take(piece.len()).await);
-            link.answer(Answer::Body, &part);
+            link.send(&part);
         }
     }
     Ok(())

@@ -40,8 +40,8 @@ pub(super) enum Breach {
     TooManyExchanges,
     #[error("the head of a request is too large")]
     TooLargeHead,
-    #[error("more of a request's body than was asked for")]
-    TooMuchBody,
+    #[error("more of an exchange than there can be")]
+    TooMuchHttp,
 }
 
 /// The runs that were given to a runner and have not ended.
@@ -53,17 +53,28 @@ struct Follower {
     started: bool,
     /// Bytes of output that may come before we take some.
     window: usize,
-    /// Exchanges that it may have, and bytes that may come of those that it has.
+    /// Exchanges that it may have, and those that it has.
     exchanges: u32,
-    bodies: HashMap<ExchangeId, usize>,
+    flows: HashMap<ExchangeId, Flow>,
+}
+
+/// What may still be said of an exchange.
+struct Flow {
+    /// Bytes of the request's body that may come before we take some.
+    window: usize,
+    /// Bytes of the response that were sent and have not been taken.
+    owed: usize,
+    /// Neither more of the body, nor a second end of it.
+    complete: bool,
+    dropped: bool,
 }
 
 impl Followers {
     /// What will be heard of a run.
     pub(super) fn add(&mut self, run: RunId, exchanges: u32) -> mpsc::UnboundedReceiver<Event> {
         let (events, receiver) = mpsc::unbounded_channel();
-        let (window, bodies) = (OUTPUT_WINDOW, HashMap::new());
-        self.0.insert(run, Follower { events, started: false, window, exchanges, bodies });
+        let (window, flows) = (OUTPUT_WINDOW, HashMap::new());
+        self.0.insert(run, Follower { events, started: false, window, exchanges, flows });
         receiver
     }
 
@@ -84,16 +95,26 @@ impl Followers {
 
     /// Lets an exchange send so many bytes more.
     pub(super) fn http_taken(&mut self, run: RunId, exchange: ExchangeId, bytes: usize) {
-        let window = self.0.get_mut(&run).and_then(|run| run.bodies.get_mut(&exchange));
-        if let Some(window) = window {
-            *window += bytes;
+        if let Some(flow) = self.flow(run, exchange) {
+            flow.window += bytes;
         }
+    }
+
+    /// So many bytes of the response are on their way.
+    pub(super) fn http_sent(&mut self, run: RunId, exchange: ExchangeId, bytes: usize) {
+        if let Some(flow) = self.flow(run, exchange) {
+            flow.owed += bytes;
+        }
+    }
+
+    fn flow(&mut self, run: RunId, exchange: ExchangeId) -> Option<&mut Flow> {
+        self.0.get_mut(&run)?.flows.get_mut(&exchange)
     }
 
     /// Makes room for another exchange.
     pub(super) fn http_ended(&mut self, run: RunId, exchange: ExchangeId) {
         if let Some(follower) = self.0.get_mut(&run) {
-            follower.bodies.remove(&exchange);
+            follower.flows.remove(&exchange);
         }
     }
 
@@ -107,7 +128,9 @@ impl Followers {
             other => return Err(Breach::Unexpected(format!("{other:?}"))),
         };
         let Entry::Occupied(mut follower) = self.0.entry(run) else { return Ok(()) };
-        follower.get_mut().admit(&event)?;
+        if !follower.get_mut().admit(&event)? {
+            return Ok(());
+        }
         // Nothing follows an end.
         let ended = matches!(event, Event::Ended(..));
         let _nobody_listens = follower.get().events.send(event);
@@ -119,45 +142,58 @@ impl Followers {
 }
 
 impl Follower {
-    fn admit(&mut self, event: &Event) -> Result<(), Breach> {
+    /// Whether somebody is to hear of it.
+    fn admit(&mut self, event: &Event) -> Result<bool, Breach> {
         match event {
-            Event::Started { .. } if self.started => Err(Breach::StartedTwice),
+            Event::Started { .. } if self.started => return Err(Breach::StartedTwice),
             Event::Started { primed } => {
                 self.started = true;
                 measure::instance(*primed);
-                Ok(())
             }
-            Event::Output(_, bytes) if bytes.is_empty() => Err(Breach::EmptyOutput),
+            Event::Output(_, bytes) if bytes.is_empty() => return Err(Breach::EmptyOutput),
             Event::Output(_, bytes) => {
                 self.window = self.window.checked_sub(bytes.len()).ok_or(Breach::TooMuchOutput)?;
-                Ok(())
             }
-            Event::Http(exchange, said, bytes) => self.admit_http(*exchange, said, bytes.len()),
-            Event::Ended(..) => Ok(()),
+            Event::Http(exchange, Said::Request(head), _) => {
+                return self.admit_request(*exchange, head.size());
+            }
+            Event::Http(exchange, said, bytes) => {
+                // What is said of an exchange that has just ended is heard by nobody.
+                let Some(flow) = self.flows.get_mut(exchange) else { return Ok(false) };
+                flow.admit(said, bytes.len()).ok_or(Breach::TooMuchHttp)?;
+            }
+            Event::Ended(..) => {}
         }
+        Ok(true)
     }
 
-    /// What is said of an exchange that has ended meanwhile is passed on, and heard by nobody.
-    fn admit_http(
-        &mut self,
-        exchange: ExchangeId,
-        said: &Said,
-        bytes: usize,
-    ) -> Result<(), Breach> {
-        match said {
-            Said::Request(head) if head.size() > MAX_HEAD => Err(Breach::TooLargeHead),
-            Said::Request(_) => {
-                let room = u32::try_from(self.bodies.len()).is_ok_and(|had| had < self.exchanges);
-                let known = self.bodies.insert(exchange, HTTP_WINDOW).is_some();
-                if room && !known { Ok(()) } else { Err(Breach::TooManyExchanges) }
-            }
-            Said::Body => {
-                let Some(window) = self.bodies.get_mut(&exchange) else { return Ok(()) };
-                *window = window.checked_sub(bytes).ok_or(Breach::TooMuchBody)?;
-                Ok(())
-            }
-            _ => Ok(()),
+    fn admit_request(&mut self, exchange: ExchangeId, size: usize) -> Result<bool, Breach> {
+        if size > MAX_HEAD {
+            return Err(Breach::TooLargeHead);
         }
+        let room = u32::try_from(self.flows.len()).is_ok_and(|had| had < self.exchanges);
+        let flow = Flow { window: HTTP_WINDOW, owed: 0, complete: false, dropped: false };
+        let known = self.flows.insert(exchange, flow).is_some();
+        if room && !known { Ok(true) } else { Err(Breach::TooManyExchanges) }
+    }
+}
+
+impl Flow {
+    /// None when it is too much. Nothing can be said without end: a body keeps to its window and
+    /// ends once, and nobody takes more than was sent.
+    fn admit(&mut self, said: &Said, bytes: usize) -> Option<()> {
+        match said {
+            Said::Body if bytes > 0 && !self.complete => {
+                self.window = self.window.checked_sub(bytes)?;
+            }
+            Said::Complete | Said::Aborted if !self.complete => self.complete = true,
+            Said::Taken(taken) if *taken > 0 => {
+                self.owed = self.owed.checked_sub(usize::try_from(*taken).ok()?)?;
+            }
+            Said::Dropped if !self.dropped => self.dropped = true,
+            _ => return None,
+        }
+        Some(())
     }
 }
 
@@ -241,7 +277,38 @@ mod tests {
             let message = FromRunner::Http { run: RUN, exchange: 0, said: Said::Body };
             followers.hear(message, vec![0; bytes].into())
         };
-        assert_eq!((body(HTTP_WINDOW), body(1)), (Ok(()), Err(Breach::TooMuchBody)));
+        assert_eq!((body(HTTP_WINDOW), body(1)), (Ok(()), Err(Breach::TooMuchHttp)));
+    }
+
+    #[test]
+    fn nothing_is_said_of_an_exchange_without_end() {
+        let ends: [fn() -> Said; 2] = [|| Said::Complete, || Said::Dropped];
+        for end in ends {
+            let mut followers = Followers::default();
+            let _events = followers.add(RUN, 1);
+            assert_eq!(say(&mut followers, 0, asks("http://a.test/")), Ok(()));
+            assert_eq!(say(&mut followers, 0, end()), Ok(()));
+            assert_eq!(say(&mut followers, 0, end()), Err(Breach::TooMuchHttp));
+        }
+    }
+
+    #[test]
+    fn nobody_takes_more_than_was_sent() {
+        let mut followers = Followers::default();
+        let _events = followers.add(RUN, 1);
+        assert_eq!(say(&mut followers, 0, asks("http://a.test/")), Ok(()));
+        followers.http_sent(RUN, 0, 5);
+        assert_eq!(say(&mut followers, 0, Said::Taken(3)), Ok(()));
+        assert_eq!(say(&mut followers, 0, Said::Taken(3)), Err(Breach::TooMuchHttp));
+        assert_eq!(say(&mut followers, 0, Said::Taken(0)), Err(Breach::TooMuchHttp));
+    }
+
+    #[test]
+    fn what_is_said_of_an_exchange_that_has_ended_is_heard_by_nobody() {
+        let mut followers = Followers::default();
+        let mut events = followers.add(RUN, 1);
+        assert_eq!(say(&mut followers, 7, Said::Dropped), Ok(()));
+        assert!(events.try_recv().is_err());
     }
 
     #[test]
