@@ -105,10 +105,11 @@ class Names:
         return sum(asked == name.lower() for asked, _ in self.asked)
 
     def close(self) -> None:
-        self._udp.close()
-        with contextlib.suppress(OSError):
-            self._tcp.shutdown(socket.SHUT_RDWR)
-        self._tcp.close()
+        for listening in (self._udp, self._tcp):
+            # Or whoever reads from it goes on, from whatever gets its number next.
+            with contextlib.suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
+            listening.close()
 
     def _answer(self, query: bytes) -> bytes | None:
         parsed = DNSRecord.parse(query)
@@ -124,6 +125,8 @@ class Names:
         with contextlib.suppress(OSError):
             while True:
                 query, client = self._udp.recvfrom(4096)
+                if not query:
+                    return
                 answer = self._answer(query)
                 if answer and len(answer) > 512:
                     answer = _cut(query)
