@@ -3,7 +3,7 @@
 //! A request comes in as a guest made it, and is believed in nothing. [`request`] takes it
 //! apart, `attune_domain::egress::grant` decides, [`names`] and [`dial`] make the connection
 //! (to an address that was checked, and to no other), [`clients`] keep connections for later,
-//! [`exchange`] carries the bodies. The server's own API is served [`inside`].
+//! [`exchange`] carries the bodies. The server's own API is served inside ([`Inside`]).
 //!
 //! Nothing is buffered but a window of each stream, so many slow exchanges cost little.
 
