@@ -16,6 +16,7 @@ pub mod id;
 pub mod identity;
 pub mod json_size;
 pub mod limits;
+pub mod native;
 pub mod notice;
 pub mod pack;
 pub mod page;

@@ -20,7 +20,7 @@ mod ready;
 mod request;
 mod tls;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -137,5 +137,8 @@ impl Egress for Broker {
             self.denials.note(caller, &wish, reason).await;
         }
         sent
+    }
+    async fn attend(&self, _caller: &Caller, _door: TcpListener) {
+        std::future::pending().await
     }
 }

@@ -9,6 +9,7 @@ pub mod host;
 pub mod policy;
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,6 +159,10 @@ pub trait Egress: Send + Sync {
         request: http::Request<Option<Body>>,
         patience: Patience,
     ) -> Result<http::Response<Body>, EgressError>;
+
+    /// Serves a run that has sockets of its own, but in a network where `door` is all there is
+    /// (see [`crate::native::DOOR`]), until the future is dropped.
+    async fn attend(&self, caller: &Caller, door: TcpListener);
 }
 
 /// No way out at all.
@@ -172,5 +177,9 @@ impl Egress for NoEgress {
         _patience: Patience,
     ) -> Result<http::Response<Body>, EgressError> {
         Err(EgressError::Denied("this server has no way out".to_owned()))
+    }
+
+    async fn attend(&self, _caller: &Caller, _door: TcpListener) {
+        std::future::pending().await
     }
 }
