@@ -109,6 +109,11 @@ pub(crate) struct Config {
     #[arg(long, env = "ATTUNE_CONFINEMENT", default_value = "required", value_name = "RULE")]
     pub confinement: Confinement,
 
+    /// Whether actions may run natively, outside the sandbox: shell actions, and those that say
+    /// `runner: native`
+    #[arg(long, env = "ATTUNE_NATIVE", default_value = "on", value_name = "SWITCH")]
+    pub native: Switch,
+
     /// Seconds that running work gets to finish after SIGTERM
     #[arg(long, env = "ATTUNE_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
     pub drain_seconds: u64,

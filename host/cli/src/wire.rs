@@ -12,6 +12,7 @@ use attune_api::{ApiParts, ApiSettings, InsideApi, SecretBytes};
 use attune_catalog::Catalog;
 use attune_domain::access::Scope;
 use attune_domain::clock::Clock;
+use attune_domain::native::NativePolicy;
 use attune_domain::runner::{Runner, Runtime};
 use attune_domain::store::Store;
 use attune_domain::worker::RuntimeSupport;
@@ -39,6 +40,7 @@ pub(crate) struct Server {
     parts: ApiParts,
     orchestrator: Orchestrator,
     sandbox: Option<Arc<Sandbox>>,
+    broker: Arc<Broker>,
     store: Arc<dyn Store>,
     /// Held until the end: no other server may use the folder.
     _data: DataDir,
@@ -68,12 +70,15 @@ pub(crate) async fn start(
     } else {
         None
     };
+    let embedded = store.embedded_tenant().await?.id;
+    let native = NativePolicy { allowed: config.native == Switch::On, embedded };
     let orchestrator = Orchestrator::start(attune_orchestrator::Parts {
         store: store.clone(),
         runner: sandbox.clone().map(|sandbox| sandbox as Arc<dyn Runner>),
+        native: Err("not yet".into()),
         folders: catalog.clone(),
         clock: clock.clone(),
-        settings: orchestrator_settings(config, address, data.id()?),
+        settings: orchestrator_settings(config, address, data.id()?, native),
     })
     .await
     .context("the work that an earlier server left cannot be taken up")?;
@@ -88,7 +93,7 @@ pub(crate) async fn start(
     let authority = reachable(address).to_string();
     let authority = authority.parse().context("the address of the API has no authority")?;
     broker.serve_inside(authority, Arc::new(InsideApi::new(parts.clone())));
-    Ok(Server { parts, orchestrator, sandbox, store, _data: data })
+    Ok(Server { parts, orchestrator, sandbox, broker, store, _data: data })
 }
 
 /// Servers that share a database sign tokens with one secret.
@@ -147,6 +152,7 @@ impl Server {
         if let Some(metrics) = metrics {
             metrics.abort();
         }
+        self.broker.settle().await;
         self.store.close().await;
         tracing::info!("stopped");
         Ok(())
@@ -225,6 +231,7 @@ fn orchestrator_settings(
     config: &Config,
     address: SocketAddr,
     home: String,
+    native: NativePolicy,
 ) -> attune_orchestrator::Settings {
     attune_orchestrator::Settings {
         home,
@@ -240,6 +247,7 @@ fn orchestrator_settings(
         http: (&config.limits).into(),
         max_wall: Duration::from_millis(config.max_wall_ms),
         drain: Duration::from_secs(config.drain_seconds),
+        native,
         api_url: format!("http://{}", reachable(address)),
     }
 }

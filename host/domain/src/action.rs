@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::egress::grant::HttpGrant;
 use crate::id::{ActionId, PackId, TenantId};
 use crate::pack::Pack;
+use crate::words::words;
 
 /// How parameters reach a script (contract, packs section 6.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,18 @@ pub enum OnLost {
     Rerun,
 }
 
+words! {
+    /// Where an action asks to run.
+    #[derive(Default)]
+    RunnerChoice {
+        /// In the sandbox, if there is a runtime for it there.
+        #[default]
+        Auto = "auto",
+        Wasm = "wasm",
+        Native = "native",
+    }
+}
+
 /// What an action's manifest says about how it runs; the API shows none of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -59,6 +72,7 @@ pub struct RunSpec {
     pub parameter_format: ParameterFormat,
     pub output_format: OutputFormat,
     pub on_lost: OnLost,
+    pub runner: RunnerChoice,
     /// Wall clock; none means the server's default.
     pub timeout: Option<Duration>,
     /// Bytes of memory; none means the server's default.

@@ -25,6 +25,7 @@ pub mod peer;
 pub mod runner;
 pub mod schema;
 pub mod secret_parameters;
+pub mod shell;
 pub mod store;
 pub mod words;
 pub mod worker;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::egress::Caller;
+use crate::id::TenantId;
 use crate::limits::Limits;
 use crate::runner::{OutputSink, RunReport, StopSignal};
 use crate::words::words;
@@ -68,6 +69,30 @@ pub struct Confinement {
     pub level: ConfinementLevel,
     /// What is applied, in words, such as `pid namespace` or `landlock ABI 6`.
     pub applied: Vec<String>,
+}
+
+/// Whose actions may run natively.
+#[derive(Clone, Copy, Debug)]
+pub struct NativePolicy {
+    /// The setting `native`.
+    pub allowed: bool,
+    /// The one tenant that the setting speaks of. Others are strangers to each other, for whom
+    /// a kernel is too thin a wall.
+    pub embedded: TenantId,
+}
+
+impl NativePolicy {
+    /// The text says what to change.
+    pub fn check(&self, tenant: TenantId) -> Result<(), &'static str> {
+        if !self.allowed {
+            return Err("native runs are switched off on this server (setting --native)");
+        }
+        if tenant != self.embedded {
+            return Err("this tenant's actions run in the sandbox only (setting --native is for \
+                        the embedded tenant)");
+        }
+        Ok(())
+    }
 }
 
 words! {

@@ -160,6 +160,18 @@ pub struct RunReport {
     pub stderr_dropped: u64,
 }
 
+impl RunReport {
+    /// Nothing of the guest ran.
+    pub fn not_set_up(problem: String) -> RunReport {
+        RunReport {
+            end: RunEnd::NotSetUp(problem),
+            usage: Usage::default(),
+            stdout_dropped: 0,
+            stderr_dropped: 0,
+        }
+    }
+}
+
 /// Runs jobs behind walls.
 #[async_trait]
 pub trait Runner: Send + Sync {

@@ -10,10 +10,10 @@ pub struct UnknownWord {
 
 /// An enum of words: serialised, written and read as them.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $(#[serde(rename = $word)] $variant),* }
+        pub enum $name { $($(#[$of])* #[serde(rename = $word)] $variant),* }
 
         impl $name {
             pub fn as_str(self) -> &'static str {

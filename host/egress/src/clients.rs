@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use attune_domain::egress::EgressError;
+use attune_domain::egress::grant::Wish;
 use attune_domain::egress::policy::EgressPolicy;
 use attune_domain::id::TenantId;
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::connections::{Open, Peer};
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Plain};
 use crate::failure;
 use crate::line::InUse;
 use crate::names::Names;
@@ -143,6 +144,12 @@ impl Client {
             }
             None => prepare.await,
         }
+    }
+
+    /// A connection of whoever asks, used by nobody before or after.
+    pub(crate) async fn tunnel(&self, wish: &Wish) -> Result<Plain, EgressError> {
+        let peer = Peer { tls: false, host: wish.host.clone(), port: wish.port };
+        self.dialer.connect(&peer).await
     }
 
     /// The response, when its head is there; before that, the line that it will come on.

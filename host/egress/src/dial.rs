@@ -15,6 +15,7 @@ use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
@@ -32,6 +33,13 @@ const HEAD_START: Duration = Duration::from_millis(250);
 pub(crate) struct Plain {
     stream: TcpStream,
     permit: OwnedSemaphorePermit,
+}
+
+impl Plain {
+    /// For reading and for writing.
+    pub(crate) fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        self.stream.split()
+    }
 }
 
 /// Makes the connections of one tenant.
@@ -104,7 +112,7 @@ impl Dialer {
         Counted::new(stream, peer, self.open.clone(), permit)
     }
 
-    async fn connect(&self, peer: &Peer) -> Result<Plain, EgressError> {
+    pub(crate) async fn connect(&self, peer: &Peer) -> Result<Plain, EgressError> {
         let permit = timeout(self.patience, self.permits.clone().acquire_owned());
         let Ok(Ok(permit)) = permit.await else { return Err(EgressError::TooMany) };
         let connect = async {

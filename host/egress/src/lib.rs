@@ -3,7 +3,7 @@
 //! A request comes in as a guest made it, and is believed in nothing. [`request`] takes it
 //! apart, `attune_domain::egress::grant` decides, [`names`] and [`dial`] make the connection
 //! (to an address that was checked, and to no other), [`clients`] keep connections for later,
-//! [`exchange`] carries the bodies. The server's own API is served inside ([`Inside`]).
+//! [`exchange`] carries the bodies. [`door`] is for runs with sockets of their own. The server's own API is served inside ([`Inside`]).
 //!
 //! Nothing is buffered but a window of each stream, so many slow exchanges cost little.
 
@@ -11,6 +11,7 @@ mod clients;
 mod connections;
 mod denials;
 mod dial;
+mod door;
 mod exchange;
 mod failure;
 mod line;
@@ -36,6 +37,7 @@ use http::{Method, Request, Response};
 
 use clients::Clients;
 use denials::Denials;
+use door::Attendant;
 use exchange::Exchange;
 use request::Target;
 
@@ -94,6 +96,11 @@ impl Broker {
         let _already_served = self.inside.set((authority, api));
     }
 
+    /// Writes down what it still has to tell, before the store is closed.
+    pub async fn settle(&self) {
+        self.denials.settle().await;
+    }
+
     async fn send_out(
         &self,
         caller: &Caller,
@@ -138,7 +145,7 @@ impl Egress for Broker {
         }
         sent
     }
-    async fn attend(&self, _caller: &Caller, _door: TcpListener) {
-        std::future::pending().await
+    async fn attend(&self, caller: &Caller, door: TcpListener) {
+        Attendant::new(self, caller).serve(door).await;
     }
 }

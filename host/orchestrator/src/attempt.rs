@@ -9,13 +9,15 @@ use attune_domain::action::{OnLost, RunnableAction};
 use attune_domain::execution::outcome::{self, Captured, Outcome};
 use attune_domain::execution::transition::{Event, MAX_STARTS};
 use attune_domain::execution::{Execution, ExecutionStatus};
-use attune_domain::runner::{Job, Lost, Place, RunEnd, RunReport};
+use attune_domain::native::NativeJob;
+use attune_domain::runner::{Lost, Place, RunEnd, RunReport, StopSignal};
 use attune_domain::store::{LogChunk, StoreError};
 use futures::FutureExt;
 use tracing::Instrument;
 
 use crate::commit::{self, StepError};
-use crate::output_log::OutputLog;
+use crate::output_log::{OutputLog, Sink};
+use crate::prepare::Work;
 use crate::shared::Shared;
 use crate::{history, measure, prepare};
 
@@ -104,7 +106,7 @@ async fn until_over(
         return Err(StepError::LeaseLost);
     }
     let output = OutputLog::new(shared, &execution);
-    let report = run(shared, &execution, prepared.job.clone(), place, &output).await;
+    let report = run(shared, &execution, prepared.work.clone(), place, &output).await;
     tracing::debug!(end = ?report.end, usage = ?report.usage, "run over");
     let stderr_path = format!("/api/v1/executions/{}/logs/stderr/stream", execution.id);
     let (captured, log) = output.finish(stderr_path, &report).await?;
@@ -114,11 +116,11 @@ async fn until_over(
 
 /// An action made ready to run, with what its end has to know.
 struct Prepared {
-    job: Job,
+    work: Work,
     runnable: RunnableAction,
 }
 
-/// The job of an execution, or how the execution ends without one.
+/// What is to be run of an execution, or how the execution ends without that.
 async fn prepared(
     shared: &Shared,
     execution: &Execution,
@@ -128,8 +130,8 @@ async fn prepared(
     let Some(runnable) = runnable else {
         return Ok(Err(outcome::of_setup_problem("the action no longer exists")));
     };
-    Ok(match prepare::job(shared, execution, &runnable).await {
-        Ok(job) => Ok(Prepared { job, runnable }),
+    Ok(match prepare::work(shared, execution, &runnable).await {
+        Ok(work) => Ok(Prepared { work, runnable }),
         Err(refusal) => Err(refusal),
     })
 }
@@ -155,7 +157,7 @@ async fn started(shared: &Shared, execution: Execution) -> Result<Execution, Ste
 async fn run(
     shared: &Shared,
     execution: &Execution,
-    job: Job,
+    work: Work,
     place: Place,
     output: &OutputLog<'_>,
 ) -> RunReport {
@@ -164,13 +166,32 @@ async fn run(
     let mut sink = output.sink();
     history::handed_over(execution);
     let began = Instant::now();
-    let run = shared.runner.run(place, job, &mut sink, stop);
+    let run = async {
+        match work {
+            Work::Sandboxed(job) => shared.runner.run(place, job, &mut sink, stop).await,
+            Work::Native(job) => natively(shared, place, job, &mut sink, stop).await,
+        }
+    };
     let report = tokio::select! {
         report = run => report,
         never = output.flush_as_it_comes() => match never {},
     };
     measure::run(&report.end, began.elapsed());
     report
+}
+
+/// A native run has a place as any other run.
+async fn natively(
+    shared: &Shared,
+    _place: Place,
+    job: NativeJob,
+    sink: &mut Sink<'_>,
+    stop: StopSignal,
+) -> RunReport {
+    match &shared.native {
+        Ok(native) => native.run(job, sink, stop).await,
+        Err(missing) => RunReport::not_set_up(format!("this server runs nothing natively: {missing}")),
+    }
 }
 
 /// What the end of a run means for the execution.
@@ -195,7 +216,7 @@ fn after(
             report,
             captured,
             spec.output_format,
-            &prepared.job.limits,
+            prepared.work.limits(),
             shared.as_worker(execution),
         )),
     }

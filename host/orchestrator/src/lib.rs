@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use attune_domain::clock::Clock;
+use attune_domain::native::NativeRunner;
 use attune_domain::notice::Notice;
 use attune_domain::pack::PackFolders;
 use attune_domain::peer::Message;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// None on a server that runs nothing itself.
     pub runner: Option<Arc<dyn Runner>>,
+    /// Or why there is none.
+    pub native: Result<Arc<dyn NativeRunner>, String>,
     pub folders: Arc<dyn PackFolders>,
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,

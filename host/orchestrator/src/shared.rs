@@ -9,6 +9,7 @@ use attune_domain::egress::HttpLimits;
 use attune_domain::execution::{Execution, ExecutionStatus, outcome};
 use attune_domain::id::WorkerId;
 use attune_domain::limits::Limits;
+use attune_domain::native::{NativePolicy, NativeRunner};
 use attune_domain::notice::{ExecutionNotice, Notice};
 use attune_domain::pack::PackFolders;
 use attune_domain::peer::Message;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub max_wall: Duration,
     /// How long running work may go on after the server was told to stop.
     pub drain: Duration,
+    /// Whose actions may run natively.
+    pub native: NativePolicy,
     /// `ATTUNE_API_URL` of actions.
     pub api_url: String,
 }
@@ -79,6 +82,7 @@ impl Settings {
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) runner: Arc<dyn Runner>,
+    pub(crate) native: Result<Arc<dyn NativeRunner>, String>,
     pub(crate) folders: Arc<dyn PackFolders>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
@@ -105,6 +109,7 @@ impl Shared {
         Shared {
             store: parts.store,
             runner: parts.runner.unwrap_or_else(|| Arc::new(NoRunner)),
+            native: parts.native,
             folders: parts.folders,
             clock: parts.clock,
             settings: parts.settings,

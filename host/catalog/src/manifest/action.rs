@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use attune_domain::Json;
 use attune_domain::action::{
-    NewAction, OnLost, OutputFormat, ParameterDelivery, ParameterFormat, RunSpec, runtime_ref,
+    NewAction, OnLost, OutputFormat, ParameterDelivery, ParameterFormat, RunSpec, RunnerChoice,
+    runtime_ref,
 };
 use attune_domain::egress::grant::HttpGrant;
 use attune_domain::entry::entry_of;
@@ -41,6 +42,7 @@ struct ActionYaml {
     parameter_format: Option<ParameterFormat>,
     output_format: Option<OutputFormat>,
     on_lost: Option<OnLost>,
+    runner: Option<RunnerChoice>,
     /// Seconds.
     timeout: Option<NonZeroU32>,
     /// MiB.
@@ -94,6 +96,7 @@ fn run_spec(yaml: &ActionYaml, http: Vec<HttpGrant>) -> RunSpec {
         parameter_format: yaml.parameter_format.unwrap_or_default(),
         output_format: yaml.output_format.unwrap_or_default(),
         on_lost: yaml.on_lost.unwrap_or_default(),
+        runner: yaml.runner.unwrap_or_default(),
         timeout: yaml.timeout.map(|seconds| Duration::from_secs(seconds.get().into())),
         memory_bytes: yaml.memory_mb.map(|mib| u64::from(mib.get()) << 20),
         http,

@@ -92,12 +92,15 @@ impl fmt::Display for HostPort {
     }
 }
 
+/// The method of a wish for a connection that nobody can look into.
+pub const TUNNEL: &str = "TUNNEL";
+
 /// What a request wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     pub host: Host,
     pub port: u16,
-    /// In upper case; `CONNECT` for a connection alone.
+    /// In upper case; `CONNECT` for a connection alone, [`TUNNEL`] for one to do anything with.
     pub method: String,
     pub insecure_tls: bool,
 }
@@ -136,6 +139,12 @@ pub fn decide(grants: &[HttpGrant], policy: &EgressPolicy, wish: &Wish) -> Resul
         ));
     }
     let fitting: Vec<_> = ported.into_iter().filter(|grant| grant.has_method(wish)).collect();
+    if fitting.is_empty() && wish.method == TUNNEL {
+        return Err(format!(
+            "a native run's connection to {wish} may carry any method: its entry in \
+             `permissions.http` must have no `methods`"
+        ));
+    }
     if fitting.is_empty() {
         return Err(format!(
             "`permissions.http` in the manifest has no method {} for {wish}",
@@ -211,6 +220,8 @@ mod tests {
         refused(std::slice::from_ref(&reading), &all, &posting, "method POST");
         refused(&[grant("*")], &policy(&["b.test"]), &wanted, "--egress-hosts");
         refused(&[grant("*")], &policy(&["a.test:80"]), &wanted, "--egress-hosts");
+        refused(std::slice::from_ref(&reading), &all, &wish(TUNNEL, "a.test", 443), "no `methods`");
+        assert!(decide(&[grant("a.test")], &all, &wish(TUNNEL, "a.test", 443)).is_ok());
         assert!(decide(&[reading], &all, &wish("CONNECT", "a.test", 443)).is_ok());
     }
 

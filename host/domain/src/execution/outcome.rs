@@ -127,12 +127,22 @@ fn lost(error: &str, original_status: ExecutionStatus, worker: Worker) -> Json {
 
 /// The outcome when the parameters do not fit; no runner was used.
 pub fn of_violation(violation: &Violation) -> Outcome {
-    not_run("parameters", &violation.to_string())
+    of_parameters(&violation.to_string())
+}
+
+/// The outcome when a parameter cannot be given to the action; no runner was used.
+pub fn of_parameters(problem: &str) -> Outcome {
+    not_run("parameters", problem)
 }
 
 /// The outcome when a run could not even be prepared; no runner was used.
 pub fn of_setup_problem(problem: &str) -> Outcome {
     not_run("setup", problem)
+}
+
+/// The outcome when the server's policy does not let the action run; no runner was used.
+pub fn of_policy(problem: &str) -> Outcome {
+    not_run("policy", problem)
 }
 
 /// The outcome of a cancel that came before the start; no runner was used.

@@ -14,6 +14,7 @@ use attune_domain::execution::{Execution, ExecutionStatus};
 use attune_domain::id::{ExecutionId, TenantId};
 use attune_domain::identity::{NewIdentity, TokenKind};
 use attune_domain::limits::Limits;
+use attune_domain::native::NativePolicy;
 use attune_domain::notice::Notice;
 use attune_domain::pack::{NewPack, PackArchive, PackFolders, PackInstall};
 use attune_domain::runner::Job;
@@ -103,11 +104,13 @@ impl World {
             http: HttpLimits::default(),
             max_wall: Duration::from_hours(1),
             drain: Duration::from_secs(30),
+            native: NativePolicy { allowed: false, embedded: principal.scope().tenant() },
             api_url: "http://127.0.0.1:8080".into(),
         };
         let parts = Parts {
             store: store.clone(),
             runner: Some(runner.clone()),
+            native: Err("this world has none".into()),
             folders: Arc::new(OneFolder),
             clock: clock.clone(),
             settings,

@@ -1,0 +1,140 @@
+//! The script of an ad-hoc shell action (contract, packs section 6.1).
+//!
+//! Its body is preceded by one line that sets `-e` and gives each parameter and each secret to
+//! bash as a variable which children of the script do not inherit.
+
+use std::collections::BTreeMap;
+
+use crate::{Json, JsonObject};
+
+/// Variables that bash lets nobody assign, some of which would end the script under `-e`.
+const READONLY: [&str; 6] = ["BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"];
+/// Before the name in upper case, the second name of a variable.
+const PREFIX: &str = "PARAM_";
+
+/// A value that no shell variable can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{name}' holds a NUL character, which no shell variable can have")]
+pub struct HoldsNul {
+    pub name: String,
+}
+
+/// The script that bash runs. A secret of the same name as a parameter wins.
+pub fn script(body: &str, params: &JsonObject, secrets: &JsonObject) -> Result<String, HoldsNul> {
+    let mut variables = BTreeMap::new();
+    for (name, value) in params.iter().chain(secrets) {
+        let Some(text) = text(value) else { continue };
+        if text.contains('\0') {
+            return Err(HoldsNul { name: name.clone() });
+        }
+        variables.insert(format!("{PREFIX}{}", identifier(name).to_uppercase()), text.clone());
+        variables.insert(identifier(name), text);
+    }
+    let mut script = "set -e;".to_owned();
+    for (name, value) in variables.iter().filter(|(name, _)| !READONLY.contains(&name.as_str())) {
+        // The environment may have exported a variable of this name.
+        script.push_str(&format!(" declare +x {name}={};", quoted(value)));
+    }
+    script.push('\n');
+    script.push_str(body);
+    script.push('\n');
+    Ok(script)
+}
+
+/// What a variable holds; null is no variable at all.
+fn text(value: &Json) -> Option<String> {
+    match value {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// Any other character, and a leading digit, becomes `_`.
+fn identifier(name: &str) -> String {
+    let is_part = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    let mut identifier: String = name.chars().map(|c| if is_part(c) { c } else { '_' }).collect();
+    if identifier.starts_with(|c: char| c.is_ascii_digit()) || identifier.is_empty() {
+        identifier.replace_range(..identifier.len().min(1), "_");
+    }
+    identifier
+}
+
+/// As bash reads it back, on one line: so the body's lines keep their numbers but for one.
+fn quoted(value: &str) -> String {
+    let mut quoted = "$'".to_owned();
+    for c in value.chars() {
+        match c {
+            '\\' => quoted.push_str(r"\\"),
+            '\'' => quoted.push_str(r"\'"),
+            '\n' => quoted.push_str(r"\n"),
+            '\r' => quoted.push_str(r"\r"),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(params: &Json, secrets: &Json) -> String {
+        script("echo $x", params.as_object().unwrap(), secrets.as_object().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn each_parameter_has_two_names_and_is_not_exported() {
+        assert_eq!(
+            of(&json!({"x": "it's"}), &json!({})),
+            "set -e; declare +x PARAM_X=$'it\\'s'; declare +x x=$'it\\'s';\necho $x\n"
+        );
+    }
+
+    #[test]
+    fn values_are_text_and_null_is_none() {
+        let script = of(&json!({"a": true, "b": {"c": [1]}, "n": null, "f": 1.5}), &json!({}));
+        for part in [" a=$'true';", " b=$'{\"c\":[1]}';", " f=$'1.5';"] {
+            assert!(script.contains(part), "{script}");
+        }
+        assert!(!script.contains("PARAM_N"));
+    }
+
+    #[test]
+    fn names_become_identifiers() {
+        let script = of(&json!({"2-fast": 1, "": 2, "größe": 3}), &json!({}));
+        for part in [" __fast=", " PARAM___FAST=", " _=", " gr__e="] {
+            assert!(script.contains(part), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_secret_wins() {
+        let script = of(&json!({"x": "parameter"}), &json!({"x": "secret"}));
+        assert!(script.contains(" x=$'secret';") && script.contains(" PARAM_X=$'secret';"));
+        assert!(!script.contains("parameter"));
+    }
+
+    #[test]
+    fn whatever_is_in_a_value_stays_on_the_line_and_in_its_quotes() {
+        let script = of(&json!({"x": "a\nb\\n'; rm -rf /; '\r$(id)`id`"}), &json!({}));
+        assert_eq!(script.lines().count(), 2);
+        assert!(script.contains(r"x=$'a\nb\\n\'; rm -rf /; \'\r$(id)`id`';"), "{script}");
+    }
+
+    #[test]
+    fn what_bash_keeps_for_itself_has_its_second_name_only() {
+        let script = of(&json!({"UID": 5}), &json!({}));
+        assert!(script.contains(" PARAM_UID=") && !script.contains(" UID="));
+    }
+
+    #[test]
+    fn nul_is_refused_by_name() {
+        let params = json!({"x": "a\0b"});
+        let error = script("", params.as_object().unwrap(), &JsonObject::new()).unwrap_err();
+        assert!(error.to_string().starts_with("'x'"));
+    }
+}

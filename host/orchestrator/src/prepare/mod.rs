@@ -1,0 +1,195 @@
+//! From a stored execution to what a runner is given.
+//!
+//! [`placement`] decides where it runs, [`native`] is for runs outside the sandbox,
+//! [`environment`] is what all of them find.
+
+mod environment;
+mod native;
+mod placement;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use attune_domain::access::Scope;
+use attune_domain::action::{Action, ParameterDelivery, RunnableAction};
+use attune_domain::egress::{Caller, Network};
+use attune_domain::entry::entry_of;
+use attune_domain::execution::Execution;
+use attune_domain::execution::outcome::{self, Outcome};
+use attune_domain::limits::Limits;
+use attune_domain::native::NativeJob;
+use attune_domain::runner::{Job, Runtime};
+use attune_domain::schema::{self, Violation};
+use attune_domain::{Json, JsonObject, parameters};
+use bytes::Bytes;
+
+use self::environment::{context, environment};
+use self::placement::Placement;
+use crate::commit;
+use crate::shared::{Settings, Shared};
+
+/// Whether the parameters fit the action, with its defaults filled in.
+pub(crate) fn check_parameters(
+    runnable: &RunnableAction,
+    config: Option<&JsonObject>,
+) -> Option<Violation> {
+    filled(&runnable.action, config).err()
+}
+
+/// A run, made ready.
+#[derive(Clone)]
+pub(crate) enum Work {
+    Sandboxed(Job),
+    Native(NativeJob),
+}
+
+impl Work {
+    pub(crate) fn limits(&self) -> &Limits {
+        match self {
+            Work::Sandboxed(job) => &job.limits,
+            Work::Native(job) => &job.limits,
+        }
+    }
+}
+
+/// What is to be done for an execution, or how it ends without that.
+pub(crate) async fn work(
+    shared: &Shared,
+    execution: &Execution,
+    runnable: &RunnableAction,
+) -> Result<Work, Outcome> {
+    let action = &runnable.action;
+    match placement::of(action).map_err(|problem| outcome::of_setup_problem(&problem))? {
+        Placement::Sandbox(runtime) => {
+            sandboxed(shared, execution, runnable, runtime).await.map(Work::Sandboxed)
+        }
+        Placement::Native(how) => {
+            native::job(shared, execution, runnable, how).await.map(Work::Native)
+        }
+    }
+}
+
+async fn sandboxed(
+    shared: &Shared,
+    execution: &Execution,
+    runnable: &RunnableAction,
+    runtime: Runtime,
+) -> Result<Job, Outcome> {
+    let action = &runnable.action;
+    let mut params = filled(action, execution.config.as_ref())
+        .map_err(|violation| outcome::of_violation(&violation))?;
+    let secrets = withhold(action, &mut params);
+    let Some(pack_folder) = pack_folder(shared, runnable).await? else {
+        return Err(no_content(action));
+    };
+    let (stdin, parameter_file) = delivered(action, &params);
+    Ok(Job {
+        caller: caller(shared, execution, action, secrets),
+        runtime,
+        pack_folder,
+        entry: entry_of(&action.entrypoint),
+        env: environment(&shared.settings, execution, action),
+        stdin,
+        parameter_file,
+        context: context(execution, action),
+        params,
+        limits: limits(&shared.settings, action),
+    })
+}
+
+/// The files of the action's pack on this machine; none if it was made without any.
+async fn pack_folder(
+    shared: &Shared,
+    runnable: &RunnableAction,
+) -> Result<Option<PathBuf>, Outcome> {
+    let Some(digest) = runnable.pack.digest.as_deref() else { return Ok(None) };
+    let tenant = runnable.pack.tenant;
+    let folder = commit::for_sure(shared, || shared.folders.folder(tenant, digest)).await;
+    let folder = folder.unwrap_or_else(|error| {
+        Err(format!("the files of pack version {digest} cannot be read: {error}"))
+    });
+    folder.map(Some).map_err(|problem| outcome::of_setup_problem(&problem))
+}
+
+fn no_content(action: &Action) -> Outcome {
+    let problem = format!("action '{}' has no executable content", action.reference);
+    outcome::of_setup_problem(&problem)
+}
+
+/// What is written to stdin, and what into a file.
+fn delivered(action: &Action, params: &JsonObject) -> (Bytes, Option<Bytes>) {
+    let text = Bytes::from(parameters::encode(action.run.parameter_format, params));
+    match action.run.parameter_delivery {
+        ParameterDelivery::Stdin => (text, None),
+        ParameterDelivery::File => (Bytes::new(), Some(text)),
+    }
+}
+
+fn caller(
+    shared: &Shared,
+    execution: &Execution,
+    action: &Action,
+    secrets: BTreeMap<String, String>,
+) -> Caller {
+    Caller {
+        scope: Scope::of_execution(execution),
+        execution: execution.id,
+        action: action.reference.as_str().into(),
+        executor: execution.executor,
+        permission_sets: permission_sets(execution, action).into(),
+        network: Arc::new(Network {
+            grants: action.run.http.clone(),
+            secrets,
+            limits: shared.settings.http,
+        }),
+    }
+}
+
+/// What the execution may do in the API (contract, packs section 6.4): what was asked for, else
+/// what its action has by default.
+fn permission_sets<'a>(execution: &'a Execution, action: &'a Action) -> &'a [String] {
+    execution.permission_set_refs.as_deref().unwrap_or(&action.default_permission_sets)
+}
+
+/// Takes away what the manifest wants the guest not to have, and leaves placeholders, which the
+/// broker fills in.
+fn withhold(action: &Action, params: &mut JsonObject) -> BTreeMap<String, String> {
+    let mut secrets = BTreeMap::new();
+    for name in action.run.http.iter().flat_map(|grant| &grant.secrets) {
+        if secrets.contains_key(name) {
+            continue;
+        }
+        if let Some(Json::String(value)) = params.get_mut(name) {
+            let placeholder = format!("{{{{secret:{name}}}}}");
+            secrets.insert(name.clone(), std::mem::replace(value, placeholder));
+        }
+    }
+    secrets
+}
+
+fn filled(action: &Action, config: Option<&JsonObject>) -> Result<JsonObject, Violation> {
+    let empty = JsonObject::new();
+    let config = config.unwrap_or(&empty);
+    // An ad-hoc action is given what was sent and nothing else (contract, packs section 6.1).
+    if action.is_adhoc {
+        return Ok(config.clone());
+    }
+    let Some(schema) = &action.param_schema else { return Ok(config.clone()) };
+    let filled = schema::fill_defaults(schema, config);
+    schema::check(schema, &filled)?;
+    Ok(filled)
+}
+
+/// The action's own limits where it declares some, within what the server allows.
+fn limits(settings: &Settings, action: &Action) -> Limits {
+    let mut limits = settings.limits;
+    if let Some(timeout) = action.run.timeout {
+        let wall = timeout.min(settings.max_wall);
+        limits.wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    }
+    if let Some(memory) = action.run.memory_bytes {
+        limits.memory_bytes = memory.min(limits.memory_bytes);
+    }
+    limits
+}
