@@ -22,6 +22,7 @@ pub mod pack;
 pub mod page;
 pub mod parameters;
 pub mod peer;
+pub mod redaction;
 pub mod runner;
 pub mod schema;
 pub mod secret_parameters;

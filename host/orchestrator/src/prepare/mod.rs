@@ -16,11 +16,13 @@ use attune_domain::action::{Action, ParameterDelivery, RunnableAction};
 use attune_domain::egress::{Caller, Network};
 use attune_domain::entry::entry_of;
 use attune_domain::execution::Execution;
-use attune_domain::execution::outcome::{self, Outcome};
+use attune_domain::execution::outcome::{self, Outcome, RanIn};
 use attune_domain::limits::Limits;
 use attune_domain::native::NativeJob;
+use attune_domain::redaction::Redaction;
 use attune_domain::runner::{Job, Runtime};
 use attune_domain::schema::{self, Violation};
+use attune_domain::secret_parameters::hidden_values;
 use attune_domain::{Json, JsonObject, parameters};
 use bytes::Bytes;
 
@@ -51,22 +53,47 @@ impl Work {
             Work::Native(job) => &job.limits,
         }
     }
+
+    pub(crate) fn ran_in<'a>(&self, shared: &'a Shared) -> RanIn<'a> {
+        match self {
+            Work::Sandboxed(_) => RanIn::Sandbox,
+            Work::Native(_) => {
+                RanIn::Native(shared.native.as_ref().ok().map(|native| native.confinement()))
+            }
+        }
+    }
+}
+
+/// A run, with what must not be kept of its output.
+pub(crate) struct Ready {
+    pub(crate) work: Work,
+    pub(crate) redaction: Option<Redaction>,
 }
 
 /// What is to be done for an execution, or how it ends without that.
-pub(crate) async fn work(
+pub(crate) async fn ready(
     shared: &Shared,
     execution: &Execution,
     runnable: &RunnableAction,
-) -> Result<Work, Outcome> {
-    let action = &runnable.action;
-    match placement::of(action).map_err(|problem| outcome::of_setup_problem(&problem))? {
+) -> Result<Ready, Outcome> {
+    let placement = placement::of(&runnable.action);
+    let work = match placement.map_err(|problem| outcome::of_setup_problem(&problem))? {
         Placement::Sandbox(runtime) => {
-            sandboxed(shared, execution, runnable, runtime).await.map(Work::Sandboxed)
+            Work::Sandboxed(sandboxed(shared, execution, runnable, runtime).await?)
         }
         Placement::Native(how) => {
-            native::job(shared, execution, runnable, how).await.map(Work::Native)
+            Work::Native(native::job(shared, execution, runnable, how).await?)
         }
+    };
+    let redaction = Redaction::of(secret_parameters(execution).into_iter());
+    let redaction = redaction.map_err(|problem| outcome::of_setup_problem(&problem.to_string()))?;
+    Ok(Ready { work, redaction })
+}
+
+fn secret_parameters(execution: &Execution) -> Vec<&Json> {
+    match (&execution.config, &execution.redacted_config) {
+        (Some(sent), Some(shown)) => hidden_values(sent, shown),
+        _ => Vec::new(),
     }
 }
 
