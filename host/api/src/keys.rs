@@ -10,7 +10,7 @@ use attune_domain::audit::{AuditCategory, AuditOutcome, NewAuditEvent};
 use attune_domain::key::{Key, KeyCreated, MAX_KEYS_OF_OWNER, MAX_VALUE_BYTES, NewKey, SealedKey};
 use attune_domain::owner::Owner;
 use attune_domain::store::StoreError;
-use attune_domain::vault::{Place, Sealed};
+use attune_domain::vault::{Place, Sealed, VaultError};
 use serde_json::json;
 
 use crate::models::key::CreateKeyRequest;
@@ -73,9 +73,26 @@ pub(crate) async fn shown_value(
 
 /// The value of a key, whoever asks.
 async fn open(state: &ApiState, scope: Scope, stored: &SealedKey) -> Result<Json, Problem> {
-    let place = Place::Key(&stored.key.reference);
-    let text = state.vault.open(scope, place, &stored.value).await?;
+    let text = match open_sealed(state, scope, stored).await {
+        Err(VaultError::Stale) => {
+            let key = &stored.key;
+            let again = state.store.key(scope, &key.reference, state.clock.now()).await?;
+            let is_same =
+                |again: &SealedKey| (again.key.id, again.key.version) == (key.id, key.version);
+            let again = again.filter(is_same).ok_or(VaultError::Stale)?;
+            open_sealed(state, scope, &again).await?
+        }
+        opened => opened?,
+    };
     serde_json::from_slice(&text).map_err(|error| Problem::fault(&error, "reading a stored value"))
+}
+
+async fn open_sealed(
+    state: &ApiState,
+    scope: Scope,
+    stored: &SealedKey,
+) -> Result<Vec<u8>, VaultError> {
+    state.vault.open(scope, Place::Key(&stored.key.reference), &stored.value).await
 }
 
 async fn seal(

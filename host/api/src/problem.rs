@@ -193,6 +193,7 @@ impl From<VaultError> for Problem {
                 Problem::unavailable("stored values cannot be opened now; see the server's log")
             }
             VaultError::Damaged => Problem::fault(&error, "opening a stored value"),
+            VaultError::Stale => StoreError::Conflict.into(),
             VaultError::Store(error) => error.into(),
         }
     }

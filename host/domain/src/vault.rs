@@ -66,6 +66,10 @@ pub enum VaultError {
     /// It was changed, or moved from elsewhere.
     #[error("a sealed value does not open: it was changed, or belongs elsewhere")]
     Damaged,
+    /// Its data key is gone: it was sealed anew since it was read. Whoever reads it again finds
+    /// it.
+    #[error("a sealed value was sealed anew since it was read")]
+    Stale,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -58,7 +58,7 @@ impl DataKeys {
 }
 
 impl Inner {
-    /// A data key by its id. One that is gone, or another tenant's, has nothing to open.
+    /// A data key by its id, unless it is gone, or another tenant's.
     pub(crate) async fn data_key(
         &self,
         scope: Scope,
@@ -67,7 +67,7 @@ impl Inner {
         if let Some(kept) = self.data_keys.get(scope.tenant(), id) {
             return Ok(kept);
         }
-        let stored = self.store.data_key(scope, id).await?.ok_or(VaultError::Damaged)?;
+        let stored = self.store.data_key(scope, id).await?.ok_or(VaultError::Stale)?;
         self.unwrapped(&stored).await
     }
 

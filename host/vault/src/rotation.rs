@@ -107,7 +107,7 @@ impl Inner {
         let place = Place::Key(&stored.key.reference);
         let plain = match self.open(scope, place, &stored.value).await {
             Ok(plain) => zeroize::Zeroizing::new(plain),
-            Err(VaultError::Damaged) => return Ok(()),
+            Err(VaultError::Damaged | VaultError::Stale) => return Ok(()),
             Err(error) => return Err(error),
         };
         let sealed = self.seal(scope, place, &plain).await?;
