@@ -71,7 +71,7 @@ fn label(tenant: TenantId) -> Vec<u8> {
 fn fingerprint(key: &KeyBytes) -> String {
     let mut hash = Sha256::new();
     hash.update(b"attune: fingerprint of a master key\0");
-    hash.update(&**key);
+    hash.update(key.as_slice());
     hex::encode(&hash.finalize()[..16])
 }
 

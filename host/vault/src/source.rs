@@ -142,9 +142,9 @@ mod tests {
     async fn a_file_is_made_once_and_private() {
         let folder = tempfile::tempdir().unwrap();
         let source = file(folder.path().join("master.key"));
-        let made = source.read_or_make(true).await.unwrap();
+        let first = source.read_or_make(true).await.unwrap();
         let read = source.read_or_make(false).await.unwrap();
-        assert_eq!(made.first().fingerprint(), read.first().fingerprint());
+        assert_eq!(first.first().fingerprint(), read.first().fingerprint());
         let mode = folder.path().join("master.key").metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -8,6 +8,7 @@ use attune_domain::store::StoreError;
 use serde_json::json;
 
 use super::{event, found, may_decrypt, open, seal, shown_value};
+use crate::input::Patch;
 use crate::models::key::{KeyResponse, UpdateKeyRequest};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -33,7 +34,7 @@ pub(crate) async fn update(
         let change = KeyChange {
             name: request.name.clone(),
             encrypted: request.encrypted,
-            expires_at: request.expiry(state.clock.now())?,
+            expires_at: request.expiry(state.clock.now())?.map(Patch::into_value),
             value,
         };
         let details = json!({"changed": request.changed()});

@@ -206,13 +206,14 @@ impl Validate for UpdateKeyRequest {
 
 impl UpdateKeyRequest {
     /// When the key is to expire, if that is to change.
-    pub(crate) fn expiry(&self, now: Timestamp) -> Result<Option<Option<Timestamp>>, Problem> {
-        match &self.expires_at {
-            Some(Patch::Clear) if self.ttl_seconds.is_none() => Ok(Some(None)),
-            Some(Patch::Clear) => Err(both()),
-            Some(Patch::Set { value }) => expiry(self.ttl_seconds, Some(*value), now).map(Some),
-            None => Ok(expiry(self.ttl_seconds, None, now)?.map(Some)),
-        }
+    pub(crate) fn expiry(&self, now: Timestamp) -> Result<Option<Patch<Timestamp>>, Problem> {
+        let at = match &self.expires_at {
+            Some(Patch::Clear) if self.ttl_seconds.is_some() => return Err(both()),
+            Some(Patch::Clear) => return Ok(Some(Patch::Clear)),
+            Some(Patch::Set { value }) => Some(*value),
+            None => None,
+        };
+        Ok(expiry(self.ttl_seconds, at, now)?.map(|value| Patch::Set { value }))
     }
 
     /// Names of what the request changes.
@@ -287,11 +288,12 @@ mod tests {
             let request: UpdateKeyRequest = serde_json::from_str(body).unwrap();
             request.expiry(now).ok()
         };
+        let set = Some(Some(Patch::Set { value: later }));
         assert_eq!(check("{}"), Some(None));
-        assert_eq!(check(r#"{"ttl_seconds": 60}"#), Some(Some(Some(later))));
+        assert_eq!(check(r#"{"ttl_seconds": 60}"#), set);
         let at = format!(r#"{{"expires_at": "{}"}}"#, later.to_rfc3339());
-        assert_eq!(check(&at), Some(Some(Some(later))));
-        assert_eq!(check(r#"{"expires_at": null}"#), Some(Some(None)));
+        assert_eq!(check(&at), set);
+        assert_eq!(check(r#"{"expires_at": null}"#), Some(Some(Patch::Clear)));
         for wrong in [
             r#"{"ttl_seconds": 0}"#,
             r#"{"ttl_seconds": 9223372036854775807}"#,

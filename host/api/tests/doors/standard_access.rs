@@ -74,21 +74,21 @@ async fn an_execution_has_the_keys_of_its_action_and_pack() {
         assert_eq!(status, StatusCode::CREATED, "{answer}");
     }
     let run = run(&world, &author, &["standard"]).await;
-    let (_, list) = world.from_inside(&run, "GET", KEYS, &json!({})).await;
+    let (_, list) = world.inside_answer(&run, "GET", KEYS, &json!({})).await;
     let refs = list["items"].as_array().unwrap().iter().map(|item| &item["ref"]);
     assert_eq!(refs.collect::<Vec<_>>(), [&json!("action"), &json!("pack")]);
     for (reference, kind, owner, may) in all() {
         let path = format!("{KEYS}/{reference}");
-        let (status, read) = world.from_inside(&run, "GET", &path, &json!({})).await;
+        let (status, read) = world.inside_answer(&run, "GET", &path, &json!({})).await;
         let expected = if may { (200, json!(1)) } else { (404, json!(null)) };
         assert_eq!((status.as_u16(), read["data"]["value"].clone()), expected, "{reference}");
         let change = json!({"value": 2});
-        let (status, _) = world.from_inside(&run, "PUT", &path, &change).await;
+        let (status, _) = world.inside_answer(&run, "PUT", &path, &change).await;
         assert_eq!(status.as_u16(), expected.0, "{reference}");
-        let (status, _) = world.from_inside(&run, "DELETE", &path, &json!({})).await;
+        let (status, _) = world.inside_answer(&run, "DELETE", &path, &json!({})).await;
         assert_eq!(status.as_u16(), expected.0, "{reference}");
         let new = key(&format!("new_{reference}"), kind, &owner);
-        let (status, answer) = world.from_inside(&run, "POST", KEYS, &new).await;
+        let (status, answer) = world.inside_answer(&run, "POST", KEYS, &new).await;
         let refused = [403, 404].contains(&status.as_u16());
         assert!(if may { status.as_u16() == 201 } else { refused }, "{reference}: {answer}");
     }
@@ -103,9 +103,9 @@ async fn without_the_set_it_has_what_its_sets_give() {
     let set = world.add_set("reads", reads).await;
     let run = run(&world, &author, &[&set]).await;
     let path = format!("{KEYS}/pack");
-    let (status, read) = world.from_inside(&run, "GET", &path, &json!({})).await;
+    let (status, read) = world.inside_answer(&run, "GET", &path, &json!({})).await;
     assert_eq!((status, &read["data"]["value"]), (StatusCode::OK, &json!(null)));
-    let (status, _) = world.from_inside(&run, "DELETE", &path, &json!({})).await;
+    let (status, _) = world.inside_answer(&run, "DELETE", &path, &json!({})).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
 }
 
@@ -120,6 +120,6 @@ async fn an_action_that_took_the_ref_gets_nothing_of_the_run() {
         ("actions/new.py", "print(1)\n"),
     ];
     assert_eq!(author.upload(&files, true).await.0, StatusCode::CREATED);
-    let (status, _) = world.from_inside(&run, "GET", KEYS, &json!({})).await;
+    let (status, _) = world.inside_answer(&run, "GET", KEYS, &json!({})).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
 }

@@ -139,7 +139,7 @@ impl World {
     }
 
     /// What an execution is answered that sends a request with its token.
-    pub(crate) async fn from_inside(
+    pub(crate) async fn inside_answer(
         &self,
         caller: &Caller,
         method: &str,

@@ -55,10 +55,10 @@ async fn swept(world: &World, next_in: Option<Duration>) {
 async fn expired_keys_are_deleted_and_others_stay() {
     let world = World::new(1).await;
     add_key(&world, "short", Duration::from_secs(30)).await;
-    add_key(&world, "long", Duration::from_secs(600)).await;
+    add_key(&world, "long", Duration::from_mins(10)).await;
     world.clock.advance(Duration::from_secs(61));
     swept(&world, Some(Duration::from_secs(539))).await;
-    world.clock.advance(Duration::from_secs(540));
+    world.clock.advance(Duration::from_mins(9));
     // What was stored after the last look waits for the next one at most.
     world.clock.advance(Duration::from_secs(61));
     swept(&world, None).await;

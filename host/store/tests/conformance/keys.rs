@@ -294,14 +294,14 @@ pub(crate) async fn keys_of_others_are_out_of_reach(database: &mut dyn Database)
 
 pub(crate) async fn a_tenant_has_one_data_key_that_seals(database: &mut dyn Database) {
     let store = database.store();
-    let make = |number: u8| {
+    let make_one = |number: u8| {
         let store = store.clone();
         async move {
             let wrapped = Bytes::copy_from_slice(&[number]);
             store.add_data_key(own(), wrapped, "master", None, at(0)).await.unwrap().id
         }
     };
-    let made = futures::future::join_all((0..8).map(make)).await;
+    let made = futures::future::join_all((0..8).map(make_one)).await;
     assert!(made.iter().all(|id| *id == made[0]), "{made:?}");
     let replace = |number: u8| {
         let (store, replaced) = (store.clone(), Some(made[0]));

@@ -1,7 +1,6 @@
 //! New data keys, while values are read and written.
 
 use attune_domain::key::KeyChange;
-use attune_domain::store::KeyStore;
 use attune_domain::vault::{Place, Vault};
 use bytes::Bytes;
 

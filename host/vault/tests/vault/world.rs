@@ -11,7 +11,7 @@ use attune_domain::clock::{Clock, Timestamp};
 use attune_domain::id::TenantId;
 use attune_domain::key::{Key, KeyCreated, NewKey, SealedKey};
 use attune_domain::owner::Owner;
-use attune_domain::store::{KeyStore, Store};
+use attune_domain::store::Store;
 use attune_domain::vault::{Place, Vault};
 use attune_store::SqliteStore;
 use attune_vault::{KeyVault, MasterKey, Source, StartError};
