@@ -58,6 +58,23 @@ pub(crate) struct Config {
     )]
     pub database_connections: u32,
 
+    /// File of the master key, which wraps what stored values are sealed with: base64 of 32 bytes,
+    /// the current one in the first line, older ones below. Without this, and without
+    /// `ATTUNE_MASTER_KEY` and a command, `master.key` in the data folder, made at the first start
+    #[arg(long, env = "ATTUNE_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+
+    /// Command for the shell whose output is what such a file holds; to ask a key management system
+    // It may name secrets, which the help must not show.
+    #[arg(
+        long,
+        env = "ATTUNE_MASTER_KEY_COMMAND",
+        hide_env_values = true,
+        conflicts_with = "master_key_file",
+        value_name = "COMMAND"
+    )]
+    pub master_key_command: Option<String>,
+
     /// What this server does; on `PostgreSQL`, servers may share the work
     #[arg(
         long,

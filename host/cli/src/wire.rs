@@ -19,6 +19,7 @@ use attune_domain::worker::RuntimeSupport;
 use attune_egress::Broker;
 use attune_orchestrator::Orchestrator;
 use attune_sandbox::{RuntimeImage, Sandbox};
+use attune_vault::{KeyVault, Source};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -46,21 +47,32 @@ pub(crate) struct Server {
     _data: DataDir,
 }
 
-/// Starts everything but the port. `jwt` signs tokens if the environment gave it,
-/// `address` is where the API will be.
+/// The secrets that the environment gave.
+pub(crate) struct Secrets {
+    /// Signs tokens.
+    pub(crate) jwt: Option<Secret>,
+    /// Wraps the keys of stored values.
+    pub(crate) master_key: Option<Secret>,
+}
+
+/// Starts everything but the port. `address` is where the API will be.
 pub(crate) async fn start(
     config: &Config,
-    jwt: Option<Secret>,
+    secrets: Secrets,
     address: SocketAddr,
     measurements: Measurements,
 ) -> anyhow::Result<Server> {
     let data = DataDir::take(&config.data_dir)?;
-    let jwt = jwt.map_or_else(|| data.jwt_secret(), Ok)?;
+    let jwt = secrets.jwt.map_or_else(|| data.jwt_secret(), Ok)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let database = config.database();
     let store = database.open(config.database_connections).await;
     let store = store.with_context(|| format!("database {database} cannot be opened"))?;
     agree_on_secret(&*store, &jwt).await?;
+    let master_key = master_key(config, secrets.master_key, &data)?;
+    let vault = KeyVault::start(master_key, store.clone(), clock.clone())
+        .await
+        .context("stored values cannot be opened")?;
     let catalog = start_catalog(config, store.clone(), clock.clone(), &data).await?;
     let broker = Broker::start(&(&config.egress).into(), store.clone(), clock.clone())
         .context("actions have no way into the network")?;
@@ -86,6 +98,7 @@ pub(crate) async fn start(
         store: store.clone(),
         orchestrator: orchestrator.clone(),
         catalog,
+        vault: Arc::new(vault),
         clock,
         exposition: measurements.exposition(orchestrator.clone(), sandbox.clone()),
         settings: api_settings(config, &jwt),
@@ -94,6 +107,26 @@ pub(crate) async fn start(
     let authority = authority.parse().context("the address of the API has no authority")?;
     broker.serve_inside(authority, Arc::new(InsideApi::new(parts.clone())));
     Ok(Server { parts, orchestrator, sandbox, broker, store, _data: data })
+}
+
+/// Where the master key comes from: one place, so that nobody wonders which one counts.
+fn master_key(config: &Config, given: Option<Secret>, data: &DataDir) -> anyhow::Result<Source> {
+    let named = config.master_key_file.is_some() || config.master_key_command.is_some();
+    match given {
+        Some(_) if named => anyhow::bail!(
+            "ATTUNE_MASTER_KEY is set beside --master-key-file or --master-key-command: give one \
+             of them"
+        ),
+        Some(given) => return Ok(Source::Text(given.expose().to_owned().into())),
+        None => {}
+    }
+    if let Some(command) = &config.master_key_command {
+        return Ok(Source::Command(command.clone()));
+    }
+    Ok(match &config.master_key_file {
+        Some(path) => Source::File { path: path.clone(), made: false },
+        None => Source::File { path: data.join("master.key"), made: true },
+    })
 }
 
 /// Servers that share a database sign tokens with one secret.

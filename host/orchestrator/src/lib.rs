@@ -11,6 +11,7 @@ mod attendance;
 mod cancel;
 mod commit;
 mod dispatch;
+mod expiry;
 mod heart;
 mod history;
 mod live;
@@ -103,6 +104,9 @@ impl Orchestrator {
         // The first beat at once: it tells how much this worker can do.
         shared.beat_now.notify_one();
         tokio::spawn(heart::beat(shared.clone()));
+        if shared.settings.watches {
+            tokio::spawn(expiry::sweep(shared.clone()));
+        }
         if shared.settings.runs() {
             tokio::spawn(dispatch::run(shared.clone()));
         }
