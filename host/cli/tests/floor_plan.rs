@@ -9,8 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floors from the bottom; a room sees only rooms on lower floors.
-const FLOORS: [&[&str]; 4] =
-    [&["domain"], &["store", "sandbox", "orchestrator", "catalog", "egress"], &["api"], &["cli"]];
+const FLOORS: [&[&str]; 4] = [
+    &["domain"],
+    &["store", "sandbox", "orchestrator", "catalog", "egress", "native"],
+    &["api"],
+    &["cli"],
+];
 
 /// Dependencies, by prefix of their names, that only one room may have.
 const ONE_ROOM_ONLY: [(&str, &str); 11] = [
