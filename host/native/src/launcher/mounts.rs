@@ -1,7 +1,7 @@
 //! The mounts that files of a run are made of: copies of the host's, with fewer rights.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::CWD;
@@ -19,7 +19,7 @@ pub(super) fn copy(path: &Path, attributes: u64) -> io::Result<OwnedFd> {
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_RECURSIVE;
     let tree = open_tree(CWD, path, flags)?;
-    set_attributes(&tree, attributes, None)?;
+    set_attributes(&tree, attributes)?;
     Ok(tree)
 }
 
@@ -29,29 +29,39 @@ pub(crate) fn attach(tree: &OwnedFd, target: &str) -> io::Result<()> {
     Ok(move_mount(tree, "", CWD, target, flags)?)
 }
 
-/// Adds attributes to all mounts of a tree; with a user namespace, files have the owners that it
-/// maps those on disk to.
-#[expect(unsafe_code, reason = "rustix has no mount_setattr")]
-pub(super) fn set_attributes(
-    tree: &impl AsFd,
-    attributes: u64,
-    users: Option<&OwnedFd>,
-) -> io::Result<()> {
-    let id_map = if users.is_some() { libc::MOUNT_ATTR_IDMAP } else { 0 };
-    let wanted = libc::mount_attr {
-        attr_set: attributes | id_map,
-        attr_clr: 0,
-        propagation: 0,
-        userns_fd: users.map_or(0, |users| u64::from(users.as_raw_fd().unsigned_abs())),
+/// Adds attributes to all mounts of a tree.
+pub(super) fn set_attributes(tree: &OwnedFd, attributes: u64) -> io::Result<()> {
+    change(tree, libc::AT_RECURSIVE, &wanted(attributes))
+}
+
+/// Adds attributes to a mount, and not to those in it.
+pub(super) fn set_attributes_of_one(mount: &OwnedFd, attributes: u64) -> io::Result<()> {
+    change(mount, 0, &wanted(attributes))
+}
+
+/// Adds attributes, and gives files the owners that a user namespace maps those on disk to.
+pub(super) fn map_owners(tree: &OwnedFd, attributes: u64, users: &OwnedFd) -> io::Result<()> {
+    let with_users = libc::mount_attr {
+        userns_fd: u64::from(users.as_raw_fd().unsigned_abs()),
+        ..wanted(attributes | libc::MOUNT_ATTR_IDMAP)
     };
-    // SAFETY: the path is empty, and `wanted` is read for its size during the call.
+    change(tree, libc::AT_RECURSIVE, &with_users)
+}
+
+fn wanted(attributes: u64) -> libc::mount_attr {
+    libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 }
+}
+
+#[expect(unsafe_code, reason = "rustix has no mount_setattr")]
+fn change(mount: &OwnedFd, flags: libc::c_int, wanted: &libc::mount_attr) -> io::Result<()> {
+    // SAFETY: the path is an empty C string, and `wanted` is read for its size during the call.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
-            tree.as_fd().as_raw_fd(),
+            mount.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
-            &raw const wanted,
+            libc::AT_EMPTY_PATH | flags,
+            std::ptr::from_ref(wanted),
             size_of::<libc::mount_attr>(),
         )
     };

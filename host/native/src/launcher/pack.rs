@@ -13,7 +13,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::{Pid, geteuid};
 
-use super::mounts::{READ_ONLY, set_attributes};
+use super::mounts::{READ_ONLY, map_owners, set_attributes};
 use super::user::map;
 use super::{LauncherError, birth, trying};
 use crate::protocol::PackFolder;
@@ -33,11 +33,11 @@ impl Users {
         let tree = find(pack).map_err(trying("open the pack's folder"))?;
         if geteuid().is_root() {
             let users = self.get(uid, gid).map_err(trying("make a user for the pack's files"))?;
-            if set_attributes(&tree, READ_ONLY, Some(users)).is_ok() {
+            if map_owners(&tree, READ_ONLY, users).is_ok() {
                 return Ok(tree);
             }
         }
-        set_attributes(&tree, READ_ONLY, None)
+        set_attributes(&tree, READ_ONLY)
             .map_err(trying("make the pack's folder read-only (mount_setattr, Linux 5.12)"))?;
         Ok(tree)
     }

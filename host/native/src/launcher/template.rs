@@ -6,13 +6,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use rustix::fs::CWD;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount,
+    MountFlags, MountPropagationFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, open_tree,
+    unmount,
 };
 use rustix::process::{chdir, pivot_root};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
-use super::mounts::{DEVICE, READ_ONLY, attach, copy, set_attributes};
+use super::mounts::{DEVICE, READ_ONLY, attach, copy, set_attributes_of_one};
 use super::user::unshare;
 use super::{LauncherError, trying};
 
@@ -130,13 +132,8 @@ fn build() -> io::Result<()> {
 
 /// From now on only what is mounted later can be written.
 fn close_root() -> io::Result<()> {
-    let flags = rustix::mount::OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let root = rustix::mount::open_tree(rustix::fs::CWD, "/", flags)?;
-    set_attributes_of_one(&root)
-}
-
-fn set_attributes_of_one(root: &OwnedFd) -> io::Result<()> {
-    set_attributes(root, READ_ONLY, None)
+    let root = open_tree(CWD, "/", OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
+    set_attributes_of_one(&root, READ_ONLY)
 }
 
 fn link_or_mount(site: &Path, name: &str) -> io::Result<()> {
