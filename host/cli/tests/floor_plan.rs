@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Floors from the bottom; a room sees only rooms on lower floors.
 const FLOORS: [&[&str]; 4] = [
     &["domain"],
-    &["store", "sandbox", "orchestrator", "catalog", "egress", "vault"],
+    &["store", "sandbox", "native", "orchestrator", "catalog", "egress", "vault"],
     &["api"],
     &["cli"],
 ];

@@ -36,6 +36,7 @@ use attune_domain::pack::PackFolders;
 use attune_domain::peer::Message;
 use attune_domain::runner::Runner;
 use attune_domain::store::{Store, StoreError, StoreResult};
+use attune_domain::vault::Vault;
 use tokio::sync::broadcast;
 
 pub use cancel::CancelError;
@@ -63,6 +64,7 @@ pub struct Parts {
     pub runner: Option<Arc<dyn Runner>>,
     /// Or why there is none.
     pub native: Result<Arc<dyn NativeRunner>, String>,
+    pub vault: Arc<dyn Vault>,
     pub folders: Arc<dyn PackFolders>,
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,

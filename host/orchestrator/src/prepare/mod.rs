@@ -1,11 +1,12 @@
 //! From a stored execution to what a runner is given.
 //!
-//! [`placement`] decides where it runs, [`native`] is for runs outside the sandbox,
+//! [`placement`] decides where it runs, [`secrets`] are the keys that it sees, [`native`] is for runs outside the sandbox,
 //! [`environment`] is what all of them find.
 
 mod environment;
 mod native;
 mod placement;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use bytes::Bytes;
 
 use self::environment::{context, environment};
 use self::placement::Placement;
+use self::secrets::Secrets;
 use crate::commit;
 use crate::shared::{Settings, Shared};
 
@@ -76,16 +78,23 @@ pub(crate) async fn ready(
     execution: &Execution,
     runnable: &RunnableAction,
 ) -> Result<Ready, Outcome> {
-    let placement = placement::of(&runnable.action);
-    let work = match placement.map_err(|problem| outcome::of_setup_problem(&problem))? {
+    let action = &runnable.action;
+    let placement = placement::of(action);
+    let placement = placement.map_err(|problem| outcome::of_setup_problem(&problem))?;
+    if let Placement::Native(_) = placement {
+        native::check_policy(shared, execution, action)?;
+    }
+    let secrets = Secrets::of(shared, execution, action).await?;
+    let hidden = secret_parameters(execution).into_iter().chain(&secrets.hidden);
+    let redaction = Redaction::of(hidden);
+    let work = match placement {
         Placement::Sandbox(runtime) => {
-            Work::Sandboxed(sandboxed(shared, execution, runnable, runtime).await?)
+            Work::Sandboxed(sandboxed(shared, execution, runnable, runtime, secrets).await?)
         }
         Placement::Native(how) => {
-            Work::Native(native::job(shared, execution, runnable, how).await?)
+            Work::Native(native::job(shared, execution, runnable, how, secrets).await?)
         }
     };
-    let redaction = Redaction::of(secret_parameters(execution).into_iter());
     let redaction = redaction.map_err(|problem| outcome::of_setup_problem(&problem.to_string()))?;
     Ok(Ready { work, redaction })
 }
@@ -102,24 +111,35 @@ async fn sandboxed(
     execution: &Execution,
     runnable: &RunnableAction,
     runtime: Runtime,
+    secrets: Secrets,
 ) -> Result<Job, Outcome> {
     let action = &runnable.action;
+    let entry = entry_of(&action.entrypoint);
     let mut params = filled(action, execution.config.as_ref())
         .map_err(|violation| outcome::of_violation(&violation))?;
-    let secrets = withhold(action, &mut params);
+    let mut secrets = secrets.values;
+    let mut withheld = withhold(action, &mut params);
+    withheld.extend(withhold(action, &mut secrets));
+    let mut context = context(execution, action);
+    // A function finds secrets in its context, a script among its parameters.
+    if entry.function.is_some() {
+        context.insert("secrets".to_owned(), secrets.into());
+    } else {
+        params.extend(secrets);
+    }
     let Some(pack_folder) = pack_folder(shared, runnable).await? else {
         return Err(no_content(action));
     };
     let (stdin, parameter_file) = delivered(action, &params);
     Ok(Job {
-        caller: caller(shared, execution, action, secrets),
+        caller: caller(shared, execution, action, withheld),
         runtime,
         pack_folder,
-        entry: entry_of(&action.entrypoint),
+        entry,
         env: environment(&shared.settings, execution, action),
         stdin,
         parameter_file,
-        context: context(execution, action),
+        context,
         params,
         limits: limits(&shared.settings, action),
     })
