@@ -29,7 +29,8 @@ pub(super) fn until_the_end(
     family: Family,
     memory_limit: u64,
 ) -> Result<Ending, Failed> {
-    let mut watch = Watch { run, main, memory_limit, peak: 0, next_look: Instant::now() + LOOK_EVERY };
+    let mut watch =
+        Watch { run, main, memory_limit, peak: 0, next_look: Instant::now() + LOOK_EVERY };
     let news = watch.wait(&family)?;
     let last = family.kill_all(main);
     let code = match news {

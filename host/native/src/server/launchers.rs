@@ -174,7 +174,10 @@ fn meet(launcher: &OwnedFd, identity: &Identity) -> Result<Confinement, NativeEr
     let meet = Meet { outer_uid, outer_gid };
     packets::send(launcher, &meet, &[]).map_err(NativeError::Start)?;
     let mut waiting = [PollFd::new(launcher, PollFlags::IN)];
-    if poll(&mut waiting, Some(&HELLO_PATIENCE)).map_err(|error| NativeError::Start(error.into()))? == 0 {
+    if poll(&mut waiting, Some(&HELLO_PATIENCE))
+        .map_err(|error| NativeError::Start(error.into()))?
+        == 0
+    {
         return Err(NativeError::Start(io::ErrorKind::TimedOut.into()));
     }
     let hello = packets::receive::<Hello>(launcher).map_err(NativeError::Start)?;

@@ -60,8 +60,7 @@ async fn follow(
     sink: &mut dyn OutputSink,
     stop: StopSignal,
 ) -> RunReport {
-    let signals =
-        Signals { ended: CancellationToken::new(), over_limit: CancellationToken::new() };
+    let signals = Signals { ended: CancellationToken::new(), over_limit: CancellationToken::new() };
     let (open_door, door) = oneshot::channel();
     let patience = Patience::new(&native.settings, &job.limits);
     let supervision = async {

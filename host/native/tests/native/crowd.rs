@@ -12,7 +12,9 @@ pub(crate) const TRIALS: &[Case] = &[
     ("fifty_runs_at_once", |host| {
         let outputs = host.runtime.block_on(async {
             let runs = (0..50).map(|number| {
-                let run = host.ran(host.script(&format!("echo {number} >/tmp/mine; sleep 0.2; cat /tmp/mine; ls /tmp")));
+                let run = host.ran(host.script(&format!(
+                    "echo {number} >/tmp/mine; sleep 0.2; cat /tmp/mine; ls /tmp"
+                )));
                 host.runtime.spawn(run)
             });
             let runs: Vec<_> = runs.collect();

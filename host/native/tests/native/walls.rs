@@ -11,7 +11,7 @@ use crate::host::Host;
 
 /// Python in which an attempt is a function, and each is reported by its name.
 const ATTEMPTS: &str = r"
-import ctypes, errno, os, socket, sys
+import ctypes, errno, os, resource, socket
 libc = ctypes.CDLL(None, use_errno=True)
 
 def call(*arguments):
@@ -84,6 +84,10 @@ report(
     memfd=lambda: call(319, b'x', 0),
     tiocsti=lambda: call(16, 0, 0x5412, b'x'),
     kill_init=lambda: os.kill(1, 9),
+    limit_init=lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0)),
+    pin_init=lambda: os.sched_setaffinity(1, [0]),
+    slow_init=lambda: os.setpriority(os.PRIO_PROCESS, 1, 19),
+    slow_user=lambda: os.setpriority(os.PRIO_USER, 0, 19),
 )"
         );
         let ran = host.run(host.python(&attempts));
@@ -91,7 +95,15 @@ report(
             let refused = ["EPERM", "ENOSYS"].iter().any(|errno| line.ends_with(errno));
             assert!(refused, "{line}");
         }
-        assert_eq!(ran.out().lines().count(), 23);
+        assert_eq!(ran.out().lines().count(), 27);
+    }),
+    ("a_program_may_still_change_itself", |host| {
+        let code = "import os, resource\n\
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n\
+                    os.sched_setaffinity(0, os.sched_getaffinity(0))\n\
+                    os.nice(1); os.setpriority(os.PRIO_PROCESS, os.getpid(), 5)\n\
+                    print(os.nice(0), resource.getrlimit(resource.RLIMIT_NOFILE))";
+        assert_eq!(host.run(host.python(code)).well(), "5 (64, 64)\n");
     }),
     ("there_are_no_capabilities_and_there_is_a_filter", |host| {
         let script = "grep -E '^(Cap|NoNewPrivs|Seccomp:|Groups)' /proc/self/status | tr -d '\\t'; \
@@ -139,7 +151,8 @@ report(
         assert!(ran.out().ends_with("[1]\n"), "{ran:?}");
     }),
     ("other_processes_are_not_seen", |host| {
-        let script = "ls -d /proc/[0-9]* | wc -l; cat /proc/1/environ; kill -9 1; kill -TERM -1; echo alive";
+        let script =
+            "ls -d /proc/[0-9]* | wc -l; cat /proc/1/environ; kill -9 1; kill -TERM -1; echo alive";
         let ran = host.run(host.script(script));
         // Its init, itself, and two for the pipeline; the last signal is for itself as well.
         assert_eq!(ran.out(), "4\nalive\n");
@@ -158,7 +171,9 @@ time.sleep(0.5)\"; ls /tmp";
     ("too_many_processes_are_an_error_inside", |host| {
         let script = "for i in {1..300}; do sleep 100 & done 2>/tmp/err; jobs -p | wc -l";
         let ran = host.run(host.script(script));
-        assert!(ran.report.end != RunEnd::Exited(0) || ran.out().trim().parse::<u32>().unwrap() < 256);
+        assert!(
+            ran.report.end != RunEnd::Exited(0) || ran.out().trim().parse::<u32>().unwrap() < 256
+        );
     }),
 ];
 
