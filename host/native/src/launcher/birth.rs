@@ -54,12 +54,12 @@ pub(super) fn clone(namespaces: libc::c_int) -> io::Result<Option<(Pid, OwnedFd)
     let child = unsafe {
         libc::syscall(libc::SYS_clone, flags, own_stack, &raw mut process, nothing, nothing)
     };
-    match i32::try_from(child).ok().and_then(Pid::from_raw) {
+    match i32::try_from(child) {
+        Ok(0) => Ok(None),
         // SAFETY: the kernel has just opened it for us.
-        Some(child) if child.as_raw_nonzero().get() > 0 => {
-            Ok(Some((child, unsafe { OwnedFd::from_raw_fd(process) })))
+        Ok(child @ 1..) => {
+            Ok(Pid::from_raw(child).map(|child| (child, unsafe { OwnedFd::from_raw_fd(process) })))
         }
-        None if child == 0 => Ok(None),
         _ => Err(io::Error::last_os_error()),
     }
 }

@@ -48,6 +48,12 @@ pub(crate) const TRIALS: &[Case] = &[
     ("no_stdin_is_an_empty_one", |host| {
         assert_eq!(host.run(host.script("cat; echo end")).well(), "end\n");
     }),
+    ("standard_streams_can_be_opened_by_name", |host| {
+        let mut job = host.script("cat /dev/stdin >/dev/stdout; echo err >/dev/stderr");
+        job.stdin = "in\n".into();
+        let ran = host.run(job);
+        assert_eq!((ran.well(), ran.stderr.as_slice()), ("in\n", b"err\n".as_slice()));
+    }),
     ("much_stdin_comes_back", |host| {
         let mut job = host.script("cat");
         let megabytes: Vec<u8> = (0..8_u32 << 20).map(|at| (at % 251) as u8).collect();
