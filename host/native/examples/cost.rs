@@ -36,7 +36,8 @@ fn main() -> ExitCode {
             assert!(Command::new("bash").args(["-c", "true"]).status().unwrap().success())
         }));
         confined.push(timed(|| {
-            let run = native.run(job(), &mut Nowhere, Box::pin(std::future::pending()));
+            let mut nowhere = Nowhere;
+            let run = native.run(job(), &mut nowhere, Box::pin(std::future::pending()));
             assert_eq!(runtime.block_on(run).end, RunEnd::Exited(0));
         }));
     }

@@ -22,8 +22,7 @@ pub(super) const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
 impl Launcher {
     /// Returns in the launcher only: the child lives in [`init`], and ends there.
     pub(super) fn give_birth(&mut self, start: &Start, run: &OwnedFd) -> Result<(), LauncherError> {
-        let (uid, gid) = (start.outer_uid, start.outer_gid);
-        let pack = start.pack.as_ref().map(|pack| self.pack_users.open(pack, uid, gid));
+        let pack = start.pack.as_ref().map(|pack| self.pack_users.open(pack, start.outer));
         let pack = pack.transpose()?;
         let (mapped, tell_mapped) = rustix::pipe::pipe().map_err(trying("make a pipe"))?;
         let filters = &self.filters;
@@ -34,7 +33,7 @@ impl Launcher {
             Ok::<_, io::Error>(child.unwrap_or_else(|| init::live(&birth)))
         });
         let (child, process) = child?.map_err(trying("make the namespaces of a run"))?;
-        map_child(child, uid, gid).map_err(trying("map the run's user"))?;
+        map_child(child, start.outer).map_err(trying("map the run's user"))?;
         packets::send(run, &FromRun::Born, &[process.as_fd()]).map_err(trying("speak"))?;
         rustix::io::write(&tell_mapped, b"!").map_err(trying("speak"))?;
         Ok(())

@@ -70,7 +70,7 @@ pub(super) fn everything(
 
 fn run_nothing(launcher: &mut Launcher, who: &Meet) -> Result<(), LauncherError> {
     let (here, there) = packets::pair().map_err(trying("make a socket"))?;
-    let start = Start { outer_uid: who.outer_uid, outer_gid: who.outer_gid, pack: None };
+    let start = Start { outer: who.outer, pack: None };
     launcher.start(&start, &there);
     drop(there);
     let task = Task {

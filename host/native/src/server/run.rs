@@ -39,15 +39,15 @@ async fn begin(native: &Native, job: &NativeJob) -> Result<(Life, stdio::Ours), 
     let unable = |error: io::Error| RunEnd::NotSetUp(format!("the server cannot do it: {error}"));
     let task = memory_file(&task).map_err(unable)?;
     let slot = native.slots.take();
-    let (outer_uid, outer_gid) = slot.ids();
-    let (ours, theirs) = stdio::pipes(job, slot.ids()).map_err(unable)?;
+    let outer = slot.ids();
+    let (ours, theirs) = stdio::pipes(job, outer).map_err(unable)?;
     let (here, there) = packets::pair().map_err(unable)?;
     let life = Life::new(Channel::new(here).map_err(unable)?, slot);
     let [stdin, stdout, stderr] = &theirs;
     let with = [task.as_fd(), stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
     let lost = |_| RunEnd::Lost(Lost::BeforeStart);
     life.channel.send(&ToRun::Begin, &with).await.map_err(lost)?;
-    let start = Start { outer_uid, outer_gid, pack };
+    let start = Start { outer, pack };
     native.launchers.send(&start, there).await.map_err(lost)?;
     Ok((life, ours))
 }
