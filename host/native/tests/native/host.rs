@@ -5,7 +5,7 @@ use std::fs;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -144,13 +144,23 @@ impl Host {
 
     /// Command lines of the processes of its runs that are alive now.
     pub(crate) fn alive(&self) -> Vec<String> {
+        let programs = self.programs();
+        programs.iter().map(|process| String::from_utf8_lossy(&cmdline(process)).into()).collect()
+    }
+
+    /// Who the processes of its runs are, as the host sees it.
+    pub(crate) fn program_uids(&self) -> Vec<u32> {
+        let programs = self.programs();
+        programs.iter().filter_map(|process| Some(fs::metadata(process).ok()?.uid())).collect()
+    }
+
+    fn programs(&self) -> Vec<PathBuf> {
         let mark = format!("{MARK}={}", self.mark());
         let ours = |process: &PathBuf| {
             let environment = fs::read(process.join("environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
         };
-        let alive = processes().into_iter().filter(ours);
-        alive.map(|process| String::from_utf8_lossy(&cmdline(&process)).into_owned()).collect()
+        processes().into_iter().filter(ours).collect()
     }
 
     /// The launcher and the inits of its runs.
@@ -245,19 +255,5 @@ fn answer(mut visitor: std::net::TcpStream, action: &str) {
     let length = action.len();
     if read > 0 {
         write!(visitor, "HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{action}").unwrap();
-    }
-}
-
-impl Host {
-    /// Who the processes of its runs are, as the host sees it.
-    pub(crate) fn program_uids(&self) -> Vec<u32> {
-        use std::os::unix::fs::MetadataExt;
-        let mark = format!("{MARK}={}", self.mark());
-        let ours = |process: &PathBuf| {
-            let environment = fs::read(process.join("environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
-        };
-        let ours = processes().into_iter().filter(ours);
-        ours.filter_map(|process| Some(fs::metadata(process).ok()?.uid())).collect()
     }
 }
