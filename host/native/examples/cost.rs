@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     // In turns, so that whatever else the machine does is in both.
     for _ in 0..ROUNDS {
         bare.push(timed(|| {
-            assert!(Command::new("bash").args(["-c", "true"]).status().unwrap().success())
+            assert!(Command::new("bash").args(["-c", "true"]).status().unwrap().success());
         }));
         confined.push(timed(|| {
             let mut nowhere = Nowhere;

@@ -155,24 +155,31 @@ impl Host {
     }
 
     fn programs(&self) -> Vec<PathBuf> {
-        let mark = format!("{MARK}={}", self.mark());
-        let ours = |process: &PathBuf| {
-            let environment = fs::read(process.join("environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
-        };
-        processes().into_iter().filter(ours).collect()
+        programs(&self.mark())
     }
 
     /// The launcher and the inits of its runs.
     pub(crate) fn launchers(&self) -> Vec<u32> {
-        let mark = self.mark();
-        let ours = |process: &PathBuf| {
-            cmdline(process).split(|byte| *byte == 0).any(|part| part == mark.as_bytes())
-        };
-        let ours = processes().into_iter().filter(ours);
-        ours.map(|process| process.file_name().unwrap().to_str().unwrap().parse().unwrap())
-            .collect()
+        launchers(&self.mark())
     }
+}
+
+/// Below /proc.
+pub(crate) fn programs(mark: &str) -> Vec<PathBuf> {
+    let mark = format!("{MARK}={mark}");
+    let ours = |process: &PathBuf| {
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+    };
+    processes().into_iter().filter(ours).collect()
+}
+
+pub(crate) fn launchers(mark: &str) -> Vec<u32> {
+    let ours = |process: &PathBuf| {
+        cmdline(process).split(|byte| *byte == 0).any(|part| part == mark.as_bytes())
+    };
+    let ours = processes().into_iter().filter(ours);
+    ours.map(|process| process.file_name().unwrap().to_str().unwrap().parse().unwrap()).collect()
 }
 
 fn processes() -> Vec<PathBuf> {

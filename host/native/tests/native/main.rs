@@ -23,6 +23,7 @@ const LAUNCHER: &str = "attune-test-launcher";
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some(LAUNCHER) => return attune_native::launcher_main(),
+        Some(ends::SERVER) => return ends::serve(),
         Some(crowd::COUNTER) => return crowd::count(),
         _ => {}
     }

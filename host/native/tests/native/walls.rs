@@ -185,9 +185,14 @@ fn outside_it_is_nobody(host: &Host) {
     let native = host.native.clone();
     let uids = host.runtime.block_on(async {
         let job = host.script("echo ready; sleep 1000");
+        // The look is taken while the run goes on: `select` drops it before a branch's own code.
+        let look = async {
+            seen.wait_for(|bytes| *bytes > 0).await.unwrap();
+            host.program_uids()
+        };
         tokio::select! {
             report = native.run(job, &mut sink, Box::pin(pending())) => panic!("{report:?}"),
-            _ = seen.wait_for(|bytes| *bytes > 0) => host.program_uids(),
+            uids = look => uids,
         }
     });
     let own = rustix::process::geteuid();
