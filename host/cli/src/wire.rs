@@ -44,6 +44,7 @@ pub(crate) struct Server {
     parts: ApiParts,
     orchestrator: Orchestrator,
     sandbox: Option<Arc<Sandbox>>,
+    native: Option<Arc<Native>>,
     broker: Arc<Broker>,
     store: Arc<dyn Store>,
     /// Held until the end: no other server may use the folder.
@@ -92,7 +93,7 @@ pub(crate) async fn start(
     let orchestrator = Orchestrator::start(attune_orchestrator::Parts {
         store: store.clone(),
         runner: sandbox.clone().map(|sandbox| sandbox as Arc<dyn Runner>),
-        native: native.map(|native| native as Arc<dyn NativeRunner>),
+        native: native.clone().map(|native| native as Arc<dyn NativeRunner>),
         vault: vault.clone(),
         folders: catalog.clone(),
         clock: clock.clone(),
@@ -112,7 +113,7 @@ pub(crate) async fn start(
     let authority = reachable(address).to_string();
     let authority = authority.parse().context("the address of the API has no authority")?;
     broker.serve_inside(authority, Arc::new(InsideApi::new(parts.clone())));
-    Ok(Server { parts, orchestrator, sandbox, broker, store, _data: data })
+    Ok(Server { parts, orchestrator, sandbox, native: native.ok(), broker, store, _data: data })
 }
 
 /// Where the master key comes from: one place, so that nobody wonders which one counts.
@@ -183,7 +184,7 @@ impl Server {
         }
         tracing::info!("stopping: no new work; running work may finish");
         drop(stop_api);
-        finish_work(&self.orchestrator, self.sandbox.as_deref()).await;
+        finish_work(&self.orchestrator, self.sandbox.as_deref(), self.native.as_deref()).await;
         // Every run has ended, so whoever waited for one has been answered.
         if tokio::time::timeout(LAST_ANSWERS, api).await.is_err() {
             tracing::warn!("some clients did not take their answers");
@@ -199,13 +200,20 @@ impl Server {
 }
 
 /// Lets running work finish for as long as the settings allow, then stops the rest.
-async fn finish_work(orchestrator: &Orchestrator, sandbox: Option<&Sandbox>) {
+async fn finish_work(
+    orchestrator: &Orchestrator,
+    sandbox: Option<&Sandbox>,
+    native: Option<&Native>,
+) {
     let still_running = orchestrator.drain().await;
     if still_running > 0 {
         tracing::warn!(still_running, "the time to finish is over: stopping what still runs");
     }
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
+    }
+    if let Some(native) = native {
+        native.shutdown();
     }
     let unsettled = orchestrator.settle().await;
     if unsettled > 0 {

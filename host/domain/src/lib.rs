@@ -17,6 +17,7 @@ pub mod identity;
 pub mod json_size;
 pub mod key;
 pub mod limits;
+pub mod loader_variables;
 pub mod native;
 pub mod notice;
 pub mod owner;

@@ -8,13 +8,11 @@ use attune_domain::JsonObject;
 use attune_domain::access::{Principal, Scope};
 use attune_domain::action::RunnableAction;
 use attune_domain::clock::Timestamp;
+use attune_domain::execution::outcome::Outcome;
 use attune_domain::execution::transition::{self, Event, IllegalTransition};
-use attune_domain::execution::{
-    Execution, ExecutionStatus, Idempotency, NewExecution, State, outcome,
-};
+use attune_domain::execution::{Execution, ExecutionStatus, Idempotency, NewExecution, State};
 use attune_domain::id::IdentityId;
 use attune_domain::runner::Place;
-use attune_domain::schema::Violation;
 use attune_domain::secret_parameters::redacted;
 use attune_domain::store::{StoreError, Submitted};
 use attune_domain::worker::Holder;
@@ -75,8 +73,10 @@ async fn create(
     if shared.stopping.is_cancelled() {
         return Err(SubmitError::Draining);
     }
-    let violation = prepare::check_parameters(&request.runnable, request.config.as_ref());
-    let place = match violation {
+    let action = &request.runnable.action;
+    let config = request.config.as_ref();
+    let refusal = prepare::refusal(&shared.settings, scope.tenant(), action, config);
+    let place = match refusal {
         None if !shared.queue_waits() => shared.may_claim().zip(shared.runner.try_reserve()),
         _ => None,
     };
@@ -103,7 +103,7 @@ async fn create(
     // A cancel may see the commit before the run is noted, and then waits for this.
     let _starting = if place.is_some() { Some(shared.live.starting().await) } else { None };
     match shared.store.submit(scope, new, now).await? {
-        Submitted::New(execution) => Ok(go_on(&shared, execution, runnable, place, violation)),
+        Submitted::New(execution) => Ok(go_on(&shared, execution, runnable, place, refusal)),
         Submitted::Repeated(execution) => Ok(execution),
         Submitted::KeyReused => Err(SubmitError::KeyReused),
     }
@@ -117,13 +117,13 @@ fn initial_state(holder: Option<Holder>, now: Timestamp) -> Result<State, Illega
     Ok(transition::apply(&claimed, Event::Started, now)?.state)
 }
 
-/// What follows the commit: the run starts, the parameters are refused, or the queue is told.
+/// What follows the commit: the run starts, or it is refused, or the queue is told.
 fn go_on(
     shared: &Arc<Shared>,
     execution: Execution,
     runnable: RunnableAction,
     place: Option<Place>,
-    violation: Option<Violation>,
+    refusal: Option<Outcome>,
 ) -> Execution {
     let created = Arc::new(execution);
     // If the lease had ended it was queued, like one for which there is no place.
@@ -133,17 +133,17 @@ fn go_on(
         attempt::spawn(shared, Execution::clone(&created), Some(runnable), place);
     } else {
         shared.announce(&created, None, &STARTED_STEPS[..1]);
-        match violation {
-            Some(violation) => refuse(shared, Execution::clone(&created), &violation),
+        match refusal {
+            Some(refusal) => refuse(shared, Execution::clone(&created), refusal),
             None => shared.queue_grew(),
         }
     }
     Arc::unwrap_or_clone(created)
 }
 
-/// Ends an execution whose parameters do not fit, without a runner.
-fn refuse(shared: &Arc<Shared>, execution: Execution, violation: &Violation) {
-    let event = Event::Ended(outcome::of_violation(violation));
+/// Ends an execution that cannot be run, without a runner and without a start.
+fn refuse(shared: &Arc<Shared>, execution: Execution, refusal: Outcome) {
+    let event = Event::Ended(refusal);
     let shared = shared.clone();
     let tracker = shared.attempts.clone();
     tracker.spawn(async move {

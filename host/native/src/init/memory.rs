@@ -24,17 +24,19 @@ fn processes() -> Vec<String> {
     names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()) && *name != init).collect()
 }
 
-/// Without files, which the kernel can take back.
+/// Without files, which the kernel can take back, and with the tables of its pages, which can
+/// be most of it.
 fn resident(process: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    Some(field(&status, "RssAnon:") + field(&status, "RssShmem:"))
+    Some(field(&status, "RssAnon:") + field(&status, "RssShmem:") + field(&status, "VmPTE:"))
 }
 
 /// A page that several have counts for each of them as the part it has of it.
 fn proportional(process: &str) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"));
     let Ok(rollup) = rollup else { return resident(process) };
-    Some(field(&rollup, "Pss_Anon:") + field(&rollup, "Pss_Shmem:"))
+    let tables = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    Some(field(&rollup, "Pss_Anon:") + field(&rollup, "Pss_Shmem:") + field(&tables, "VmPTE:"))
 }
 
 /// The kernel writes numbers of KiB.

@@ -41,7 +41,8 @@ fn command(program: &Program, interpreters: &Interpreters) -> Result<Command, St
         Ok(Command { program: interpreters.path(interpreter)?.to_owned(), args })
     };
     match interpreter {
-        Interpreter::Bash => named("bash", &[]),
+        // Takes no functions, options or files to read first from its environment.
+        Interpreter::Bash => named("bash", &["-p"]),
         Interpreter::Python => named("python3", &["-u"]),
         Interpreter::Node => named("node", &[]),
         Interpreter::Itself => Ok(Command { program: file.clone().into(), args: vec![file] }),

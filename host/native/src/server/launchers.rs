@@ -100,14 +100,19 @@ impl Launchers {
         // A descriptor of our own, since a socket can be waited for once only.
         Channel::new(launcher.try_clone()?)?.send(start, &[run.as_fd()]).await
     }
-}
 
-impl Drop for Launchers {
-    fn drop(&mut self) {
+    /// Ends the launcher, and all runs with it.
+    pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         if let Some(launcher) = &*self.current.borrow() {
             let _ended_already = rustix::net::shutdown(launcher, Shutdown::Both);
         }
+    }
+}
+
+impl Drop for Launchers {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

@@ -42,6 +42,11 @@ impl Native {
         let slots = Slots::new(identity);
         Ok(Arc::new(Native { settings, launchers, confinement, slots }))
     }
+
+    /// Ends all runs, which end as lost, and starts no more.
+    pub fn shutdown(&self) {
+        self.launchers.close();
+    }
 }
 
 #[async_trait]

@@ -18,11 +18,12 @@ use attune_domain::egress::{Caller, Network};
 use attune_domain::entry::entry_of;
 use attune_domain::execution::Execution;
 use attune_domain::execution::outcome::{self, Outcome, RanIn};
+use attune_domain::id::TenantId;
 use attune_domain::limits::Limits;
 use attune_domain::native::NativeJob;
 use attune_domain::redaction::Redaction;
 use attune_domain::runner::{Job, Runtime};
-use attune_domain::schema::{self, Violation};
+use attune_domain::schema;
 use attune_domain::secret_parameters::hidden_values;
 use attune_domain::{Json, JsonObject, parameters};
 use bytes::Bytes;
@@ -33,12 +34,25 @@ use self::secrets::Secrets;
 use crate::commit;
 use crate::shared::{Settings, Shared};
 
-/// Whether the parameters fit the action, with its defaults filled in.
-pub(crate) fn check_parameters(
-    runnable: &RunnableAction,
+/// How an execution ends without a runner, if that can be said before anything is read for it.
+pub(crate) fn refusal(
+    settings: &Settings,
+    tenant: TenantId,
+    action: &Action,
     config: Option<&JsonObject>,
-) -> Option<Violation> {
-    filled(&runnable.action, config).err()
+) -> Option<Outcome> {
+    let fits = placed(settings, tenant, action).and_then(|_| filled(action, config));
+    fits.err()
+}
+
+/// Where the action runs, if it may run there.
+fn placed(settings: &Settings, tenant: TenantId, action: &Action) -> Result<Placement, Outcome> {
+    let placement = placement::of(action);
+    let placement = placement.map_err(|problem| outcome::of_setup_problem(&problem))?;
+    if let Placement::Native(_) = placement {
+        native::check_policy(settings, tenant, action)?;
+    }
+    Ok(placement)
 }
 
 /// A run, made ready.
@@ -79,11 +93,7 @@ pub(crate) async fn ready(
     runnable: &RunnableAction,
 ) -> Result<Ready, Outcome> {
     let action = &runnable.action;
-    let placement = placement::of(action);
-    let placement = placement.map_err(|problem| outcome::of_setup_problem(&problem))?;
-    if let Placement::Native(_) = placement {
-        native::check_policy(shared, execution, action)?;
-    }
+    let placement = placed(&shared.settings, execution.tenant, action)?;
     let secrets = Secrets::of(shared, execution, action).await?;
     let hidden = secret_parameters(execution).into_iter().chain(&secrets.hidden);
     let redaction = Redaction::of(hidden);
@@ -115,8 +125,7 @@ async fn sandboxed(
 ) -> Result<Job, Outcome> {
     let action = &runnable.action;
     let entry = entry_of(&action.entrypoint);
-    let mut params = filled(action, execution.config.as_ref())
-        .map_err(|violation| outcome::of_violation(&violation))?;
+    let mut params = filled(action, execution.config.as_ref())?;
     let mut secrets = secrets.values;
     let mut withheld = withhold(action, &mut params);
     withheld.extend(withhold(action, &mut secrets));
@@ -126,6 +135,9 @@ async fn sandboxed(
         context.insert("secrets".to_owned(), secrets.into());
     } else {
         params.extend(secrets);
+    }
+    if action.is_adhoc {
+        return Err(no_content(action));
     }
     let Some(pack_folder) = pack_folder(shared, runnable).await? else {
         return Err(no_content(action));
@@ -215,7 +227,8 @@ fn withhold(action: &Action, params: &mut JsonObject) -> BTreeMap<String, String
     secrets
 }
 
-fn filled(action: &Action, config: Option<&JsonObject>) -> Result<JsonObject, Violation> {
+/// The parameters with the action's defaults, if they fit its schema.
+fn filled(action: &Action, config: Option<&JsonObject>) -> Result<JsonObject, Outcome> {
     let empty = JsonObject::new();
     let config = config.unwrap_or(&empty);
     // An ad-hoc action is given what was sent and nothing else (contract, packs section 6.1).
@@ -224,7 +237,7 @@ fn filled(action: &Action, config: Option<&JsonObject>) -> Result<JsonObject, Vi
     }
     let Some(schema) = &action.param_schema else { return Ok(config.clone()) };
     let filled = schema::fill_defaults(schema, config);
-    schema::check(schema, &filled)?;
+    schema::check(schema, &filled).map_err(|violation| outcome::of_violation(&violation))?;
     Ok(filled)
 }
 

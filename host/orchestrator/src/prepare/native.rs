@@ -6,6 +6,8 @@ use attune_domain::action::{Action, RunnableAction};
 use attune_domain::entry::entry_of;
 use attune_domain::execution::Execution;
 use attune_domain::execution::outcome::{self, Outcome};
+use attune_domain::id::TenantId;
+use attune_domain::loader_variables::loads_code;
 use attune_domain::native::{Interpreter, NativeJob, Program};
 use attune_domain::{JsonObject, shell};
 use bytes::Bytes;
@@ -13,15 +15,15 @@ use bytes::Bytes;
 use super::placement::Native;
 use super::secrets::Secrets;
 use super::{caller, delivered, environment, filled, limits, no_content, pack_folder};
-use crate::shared::Shared;
+use crate::shared::{Settings, Shared};
 
 /// Asked before anything is read or spawned for the run.
 pub(super) fn check_policy(
-    shared: &Shared,
-    execution: &Execution,
+    settings: &Settings,
+    tenant: TenantId,
     action: &Action,
 ) -> Result<(), Outcome> {
-    let policy = shared.settings.native.check(execution.tenant);
+    let policy = settings.native.check(tenant);
     policy.map_err(|problem| outcome::of_policy(&of(action, problem)))
 }
 
@@ -34,8 +36,7 @@ pub(super) async fn job(
     secrets: Secrets,
 ) -> Result<NativeJob, Outcome> {
     let action = &runnable.action;
-    let mut params = filled(action, execution.config.as_ref())
-        .map_err(|violation| outcome::of_violation(&violation))?;
+    let mut params = filled(action, execution.config.as_ref())?;
     let pack_folder = pack_folder(shared, runnable).await?;
     let (program, stdin, parameter_file) = match how {
         // Its stdin is empty (contract, packs section 6.1).
@@ -54,11 +55,16 @@ pub(super) async fn job(
         caller: caller(shared, execution, action, BTreeMap::new()),
         program,
         pack_folder,
-        env: environment(&shared.settings, execution, action),
+        env: harmless(environment(&shared.settings, execution, action)),
         stdin,
         parameter_file,
         limits: limits(&shared.settings, action),
     })
+}
+
+fn harmless(mut env: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    env.retain(|name, _| !loads_code(name));
+    env
 }
 
 fn of(action: &Action, problem: &str) -> String {
