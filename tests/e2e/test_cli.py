@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.api import Api
+from support.api import SECRETS, Api
 from support.cli import Cli
 from support.packs import ECHO, pack_files, unique, write_folder
 from support.runs import begun
@@ -171,3 +171,54 @@ def test_doctor(tmp_path: Path) -> None:
 def test_help_tells_the_exit_codes(visitor: Cli) -> None:
     assert "Exit codes" in visitor.out("--help")
     assert "--data-dir" in visitor.out("serve", "--help")
+
+
+def test_keys(cli: Cli) -> None:
+    ref, secret = unique("key"), unique("planted-secret")
+    SECRETS.add(secret)
+    made = cli.run("key", "set", ref, "-", "--text", "--encrypted", said=f"{secret}\n")
+    assert made.returncode == 0, made.stderr
+    assert secret not in made.stdout + made.stderr
+    assert ref in cli.out("key", "list")
+    assert secret not in cli.out("key", "list")
+    assert cli.out("key", "get", ref, "--value") == secret
+    shown = cli.json("key", "get", ref)
+    assert (shown["value"], shown["encrypted"], shown["version"]) == (secret, True, 1)
+    assert secret in cli.out("key", "get", ref)
+    cli.out("key", "set", ref, "--value", "41", "--ttl", "3600", "--name", "Counter")
+    assert cli.out("key", "increment", ref).strip() == "42"
+    assert cli.out("key", "increment", ref, "--by", "-2").strip() == "40"
+    failed(cli.run("key", "set", ref, "--value", "1", "--expected-version", "1"), 1)
+    file = cli.home / "value.json"
+    file.write_text('{"a": [1]}')
+    cli.out("key", "set", ref, "--value-file", str(file))
+    assert cli.json("key", "get", ref)["value"] == {"a": [1]}
+    assert json.loads(cli.out("key", "get", ref, "--value")) == {"a": [1]}
+    cli.out("key", "delete", ref)
+    failed(cli.run("key", "get", ref), 4)
+
+
+def test_values_that_are_no_json(cli: Cli) -> None:
+    secret = unique("planted-secret")
+    text = failed(cli.run("key", "set", unique("key"), "-", said=secret), 2)
+    assert "--text" in text
+    assert secret not in text
+    failed(cli.run("key", "set", unique("key"), "--name", "no value"), 2)
+    failed(cli.run("key", "set", "k", "--value", "1", "--value-file", "x"), 2)
+
+
+def test_keys_of_a_pack(cli: Cli) -> None:
+    ref = unique("key")
+    cli.out("key", "set", ref, "--value", "1", "--owner-type", "pack", "--owner", "core")
+    rows = cli.json("key", "list", "--owner-type", "pack", "--owner", "core")["items"]
+    assert ref in [row["ref"] for row in rows]
+
+
+def test_encryption(cli: Cli) -> None:
+    shown = cli.json("encryption", "show")
+    rotated = cli.json("encryption", "rotate-data")
+    assert rotated["data_key"] != shown["data_key"]
+    reread = cli.json("encryption", "rotate-master", "--reread")
+    assert reread["master_key"] == shown["master_key"]
+    missing = failed(cli.run("encryption", "rotate-master", "--file", "/no/such/file"), 1)
+    assert "--file" in missing

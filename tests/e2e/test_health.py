@@ -12,6 +12,8 @@ ROUTES = """
 /api/v1/agent/info get
 /api/v1/audit-events get
 /api/v1/audit-events/{id} get
+/api/v1/encryption get
+/api/v1/encryption/rotate post
 /api/v1/executions get
 /api/v1/executions/execute post
 /api/v1/executions/stats get
@@ -20,6 +22,9 @@ ROUTES = """
 /api/v1/executions/{id} get
 /api/v1/executions/{id}/cancel post
 /api/v1/executions/{id}/logs/{stream}/stream get
+/api/v1/keys get post
+/api/v1/keys/{ref} delete get put
+/api/v1/keys/{ref}/increment post
 /api/v1/packs get post
 /api/v1/packs/upload post
 /api/v1/packs/{ref} delete get put

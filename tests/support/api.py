@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 TERMINAL = {"completed", "failed", "cancelled", "timeout", "abandoned"}
 # Every token and password of the run; the log check looks for them.
-SECRETS: set[str] = {environment.PASSWORD, environment.JWT_SECRET}
+SECRETS: set[str] = {environment.PASSWORD, environment.JWT_SECRET, environment.MASTER_KEY}
 
 
 class Api:

@@ -17,13 +17,16 @@ class Cli:
     home: Path
     variables: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, said: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """`said` is what the command can read from stdin."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home)}
         return subprocess.run(
             [str(BINARY), *arguments],
             cwd=self.home,
             env={**environment, **self.variables, **variables},
-            stdin=subprocess.DEVNULL,
+            input=said,
             capture_output=True,
             text=True,
             timeout=60,

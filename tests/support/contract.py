@@ -9,5 +9,6 @@ ACTION = frozenset(
     "accesses_mcp created entrypoint id is_adhoc label out_schema pack pack_ref param_schema ref "
     "updated".split()
 )
+KEY = frozenset("created encrypted id name owner_type ref updated value".split())
 EXECUTION = frozenset("action_ref config created id result status updated".split())
 EXECUTION_SUMMARY = frozenset("action_ref created id status updated".split())

@@ -17,6 +17,8 @@ CACHE = ROOT / "target" / "test-cache"
 LOGIN = "bootstrap"
 PASSWORD = "bootstrap-password-9f2c"
 JWT_SECRET = "jwt-secret-of-the-tests-4d1e77"
+# Base64 of 32 bytes, as servers that share a database have to have the same.
+MASTER_KEY = "bWFzdGVyLWtleS1vZi10aGUtdGVzdHMtLS0tLS05YzE="
 # In the server's environment and nowhere else: no guest may see it.
 HOST_CANARY = "canary-of-the-host-31b7"
 
@@ -125,6 +127,7 @@ def default_variables() -> dict[str, str]:
         "ATTUNE_BOOTSTRAP_LOGIN": LOGIN,
         "ATTUNE_BOOTSTRAP_PASSWORD": PASSWORD,
         "JWT_SECRET": JWT_SECRET,
+        "ATTUNE_MASTER_KEY": MASTER_KEY,
         "HOST_CANARY": HOST_CANARY,
     }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use attune_catalog::IncomingPack;
 use attune_domain::access::{
-    Denied, Grant, PermissionSet, Principal, Resource, Target, Verb, decide, may_delegate,
+    Denied, Grant, PermissionSet, Principal, Resource, Scope, Target, Verb, decide, may_delegate,
     may_see_pack, pack_refs_seen_by_grant,
 };
-use attune_domain::action::RunnableAction;
+use attune_domain::action::{Action, RunnableAction};
 use attune_domain::execution::Execution;
 use attune_domain::id::TenantId;
 use attune_domain::pack::Pack;
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Gives an execution access to its own keys and artifacts, and nothing of the caller's.
-const STANDARD_ACCESS: &str = "standard";
+pub(crate) const STANDARD_ACCESS: &str = "standard";
 
 /// A pack that the caller may see; 404 for any other.
 pub(crate) async fn visible_pack(
@@ -50,7 +50,8 @@ pub(crate) fn visible_packs(caller: &Principal) -> PackFilter {
 
 /// The decision about a pack.
 pub(crate) fn decide_pack(caller: &Principal, verb: Verb, reference: &str) -> Result<(), Denied> {
-    let target = Target { reference: Some(reference), pack_ref: Some(reference) };
+    let target =
+        Target { reference: Some(reference), pack_ref: Some(reference), ..Target::default() };
     decide(caller, Resource::Packs, verb, target)
 }
 
@@ -61,7 +62,8 @@ pub(crate) fn decide_action(
     reference: &str,
     pack_ref: &str,
 ) -> Result<(), Denied> {
-    let target = Target { reference: Some(reference), pack_ref: Some(pack_ref) };
+    let target =
+        Target { reference: Some(reference), pack_ref: Some(pack_ref), ..Target::default() };
     decide(caller, Resource::Actions, verb, target)
 }
 
@@ -73,12 +75,21 @@ pub(crate) async fn decide_execution(
     execution: &Execution,
 ) -> StoreResult<Result<(), Denied>> {
     let reference = &execution.action_ref;
-    // By now the ref may belong to another action, of another pack.
-    let action = state.store.action(caller.scope(), reference).await?;
-    let action = action.filter(|action| Some(action.id) == execution.action);
+    let action = action_of(state, caller.scope(), execution).await?;
     let pack_ref = action.as_ref().map(|action| action.pack_ref.as_str());
-    let target = Target { reference: Some(reference), pack_ref };
+    let target = Target { reference: Some(reference), pack_ref, ..Target::default() };
     Ok(decide(caller, Resource::Executions, verb, target))
+}
+
+/// The action of an execution, unless it is gone: by now its ref may belong to another one, of
+/// another pack.
+pub(crate) async fn action_of(
+    state: &ApiState,
+    scope: Scope,
+    execution: &Execution,
+) -> StoreResult<Option<Action>> {
+    let action = state.store.action(scope, &execution.action_ref).await?;
+    Ok(action.filter(|action| Some(action.id) == execution.action))
 }
 
 /// What all tenants share can be changed by none of them, whatever its grants say.

@@ -12,6 +12,7 @@ mod auth;
 mod envelope;
 mod input;
 mod inside;
+mod keys;
 mod measure;
 mod middleware;
 mod models;

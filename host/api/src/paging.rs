@@ -14,6 +14,8 @@ impl Family {
     pub(crate) const BY_REF: Family = Family { default: 50, cap: 100 };
     /// Audit events, with `page` and `per_page`.
     pub(crate) const AUDIT: Family = Family { default: 50, cap: 500 };
+    /// Keys, with `page` and `per_page`. The contract knows no cap; this one bounds the memory.
+    pub(crate) const KEYS: Family = Family { default: 50, cap: 10_000 };
     /// Executions, with `page` and `per_page`.
     pub(crate) const EXECUTIONS: Family = Family { default: 20, cap: 100 };
 

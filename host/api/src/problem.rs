@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use attune_catalog::InstallError;
 use attune_domain::access::Denied;
 use attune_domain::store::StoreError;
+use attune_domain::vault::VaultError;
 use attune_orchestrator::{CancelError, SubmitError};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -180,6 +181,20 @@ impl From<StoreError> for Problem {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Problem::new(status, "DATABASE_ERROR", "the database has failed; see the log")
             }
+        }
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Problem {
+        match error {
+            VaultError::NoMaster(_) => {
+                error!(cause = chain(&error), "stored values cannot be opened");
+                Problem::unavailable("stored values cannot be opened now; see the server's log")
+            }
+            VaultError::Damaged => Problem::fault(&error, "opening a stored value"),
+            VaultError::Stale => StoreError::Conflict.into(),
+            VaultError::Store(error) => error.into(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use attune_catalog::Catalog;
 use attune_domain::clock::Clock;
 use attune_domain::store::Store;
+use attune_domain::vault::Vault;
 use attune_orchestrator::Orchestrator;
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::cache::PrincipalCache;
 use crate::auth::claims::TokenKeys;
 use crate::auth::passwords::Passwords;
+use crate::keys::Turns;
 
 /// Uploads read at once: each may hold [`ApiSettings::max_upload_bytes`] in memory.
 const PARALLEL_UPLOADS: usize = 4;
@@ -89,6 +91,7 @@ pub struct ApiParts {
     pub store: Arc<dyn Store>,
     pub orchestrator: Orchestrator,
     pub catalog: Arc<Catalog>,
+    pub vault: Arc<dyn Vault>,
     pub clock: Arc<dyn Clock>,
     pub exposition: Exposition,
     pub settings: ApiSettings,
@@ -102,6 +105,8 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) orchestrator: Orchestrator,
     pub(crate) catalog: Arc<Catalog>,
+    pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) key_turns: Turns,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) exposition: Exposition,
     pub(crate) settings: ApiSettings,
@@ -123,6 +128,8 @@ impl ApiState {
             store: parts.store,
             orchestrator: parts.orchestrator,
             catalog: parts.catalog,
+            vault: parts.vault,
+            key_turns: Turns::default(),
             clock: parts.clock,
             exposition: parts.exposition,
             settings: parts.settings,

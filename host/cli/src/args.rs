@@ -63,7 +63,8 @@ pub(crate) enum Command {
     Serve(Box<Config>),
     /// Check what the server needs on this machine, and say how to mend it
     Doctor(Box<Config>),
-    /// Copy the database into a file, also while a server uses it
+    /// Copy the database into a file, also while a server uses it. The master key is not in it:
+    /// without that, the values of keys in the copy are lost, so keep a copy of it, elsewhere
     #[command(mut_args(database_only))]
     Backup {
         #[command(flatten)]
@@ -118,6 +119,12 @@ pub(crate) enum Command {
     /// Workers: the servers that run executions
     #[command(subcommand)]
     Worker(WorkerCommand),
+    /// Keys: values and secrets
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// What stored values are sealed with
+    #[command(subcommand)]
+    Encryption(EncryptionCommand),
 }
 
 /// Commands on the database take all settings and show those that tell where it is.
@@ -255,6 +262,108 @@ pub(crate) enum WorkerCommand {
     Uncordon {
         /// The worker's id
         id: i64,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum KeyCommand {
+    /// List keys, without their values
+    List {
+        /// Only those of `system`, `identity`, `pack`, `action` or `sensor`
+        #[arg(long, value_name = "TYPE")]
+        owner_type: Option<String>,
+        /// Only those of this owner: a ref, or an identity's id
+        #[arg(long, value_name = "OWNER")]
+        owner: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Show one key, with its value if you may decrypt it
+    #[command(alias = "show")]
+    Get {
+        #[arg(value_name = "REF")]
+        reference: String,
+        /// Only the value; a text as it is
+        #[arg(long)]
+        value: bool,
+    },
+    /// Change a key, or create it when there is none
+    Set(SetKeyArgs),
+    /// Delete a key
+    Delete {
+        #[arg(value_name = "REF")]
+        reference: String,
+    },
+    /// Add to the number that a key holds, and print the sum
+    Increment {
+        #[arg(value_name = "REF")]
+        reference: String,
+        /// What is added
+        #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_name = "N")]
+        by: i64,
+    },
+}
+
+/// No `Debug`, which would show the value.
+#[derive(Args)]
+pub(crate) struct SetKeyArgs {
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// `-`: read the value from stdin
+    #[arg(value_name = "-", value_parser = ["-"], conflicts_with_all = ["value", "value_file"])]
+    pub stdin: Option<String>,
+    /// The value, as JSON; others on this machine can see it here
+    #[arg(long, conflicts_with = "value_file", value_name = "JSON")]
+    pub value: Option<String>,
+    /// File with the value, as JSON; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub value_file: Option<PathBuf>,
+    /// The value is no JSON but a text; line breaks at its end are left out
+    #[arg(long)]
+    pub text: bool,
+    /// Name by which actions know it; of a new key its ref unless given
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Whose a new key is: `system`, `identity`, `pack`, `action` or `sensor`
+    #[arg(long, default_value = "system", value_name = "TYPE")]
+    pub owner_type: String,
+    /// The owner of a new key: a ref, or an identity's id
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// Seconds after which it is gone
+    #[arg(long, value_name = "SECONDS")]
+    pub ttl: Option<i64>,
+    /// Mark it as a secret
+    #[arg(long)]
+    pub encrypted: bool,
+    /// Change it only if it has this version
+    #[arg(long, value_name = "N")]
+    pub expected_version: Option<i64>,
+}
+
+impl std::fmt::Debug for SetKeyArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SetKeyArgs").field("reference", &self.reference).finish_non_exhaustive()
+    }
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum EncryptionCommand {
+    /// Show which keys are in use, by fingerprint and id
+    Show,
+    /// Seal with a new data key from now on, and all older values anew
+    RotateData,
+    /// Put a new master key first into the server's file, and have the server wrap with it
+    RotateMaster {
+        /// The server's file of master keys; without this `master.key` in the data folder
+        #[arg(long, env = "ATTUNE_MASTER_KEY_FILE", value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The server's data folder
+        #[arg(long, env = "ATTUNE_DATA_DIR", default_value = "./data", value_name = "DIR")]
+        data_dir: PathBuf,
+        /// Write nothing: the source of master keys was changed already
+        #[arg(long)]
+        reread: bool,
     },
 }
 

@@ -93,6 +93,11 @@ impl Client {
         self.call(Method::GET, path, &[], &Body::None, wait).await
     }
 
+    /// PUT of a JSON body.
+    pub(crate) async fn put(&mut self, path: &str, body: &Json) -> Result<Json, Failure> {
+        self.call(Method::PUT, path, &[], &Body::Json(body), Duration::ZERO).await
+    }
+
     pub(crate) async fn delete(&mut self, path: &str) -> Result<Json, Failure> {
         self.call(Method::DELETE, path, &[], &Body::None, Duration::ZERO).await
     }

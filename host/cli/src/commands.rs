@@ -1,7 +1,9 @@
 //! The client's commands: what each asks of the API and how it shows the answer.
 
 mod action;
+mod encryption;
 mod execution;
+mod key;
 mod login;
 mod pack;
 mod parameters;
@@ -29,6 +31,8 @@ pub(crate) async fn run(arguments: &ClientArgs, command: Command) -> Result<(), 
         Command::Run(run) => run::run(session, run).await,
         Command::Execution(execution) => execution::run(session, execution).await,
         Command::Worker(worker) => worker::run(session, worker).await,
+        Command::Key(key) => key::run(session, key).await,
+        Command::Encryption(encryption) => encryption::run(session, encryption).await,
         Command::Serve(_)
         | Command::Doctor(_)
         | Command::Backup { .. }

@@ -9,6 +9,7 @@ mod egress;
 pub(crate) mod environment;
 mod limits;
 mod load;
+mod native;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use egress::EgressSettings;
 pub(crate) use limits::{ArchiveSettings, LimitSettings};
 pub(crate) use load::load;
+pub(crate) use native::NativeSettings;
 
 /// The server's settings. An argument's id is its key in the file.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
@@ -57,6 +59,23 @@ pub(crate) struct Config {
         value_name = "N"
     )]
     pub database_connections: u32,
+
+    /// File of the master key, which wraps what stored values are sealed with: base64 of 32 bytes,
+    /// the current one in the first line, older ones below. Without this, and without
+    /// `ATTUNE_MASTER_KEY` and a command, `master.key` in the data folder, made at the first start
+    #[arg(long, env = "ATTUNE_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+
+    /// Command for the shell whose output is what such a file holds; to ask a key management system
+    // It may name secrets, which the help must not show.
+    #[arg(
+        long,
+        env = "ATTUNE_MASTER_KEY_COMMAND",
+        hide_env_values = true,
+        conflicts_with = "master_key_file",
+        value_name = "COMMAND"
+    )]
+    pub master_key_command: Option<String>,
 
     /// What this server does; on `PostgreSQL`, servers may share the work
     #[arg(
@@ -109,11 +128,6 @@ pub(crate) struct Config {
     #[arg(long, env = "ATTUNE_CONFINEMENT", default_value = "required", value_name = "RULE")]
     pub confinement: Confinement,
 
-    /// Whether actions may run natively, outside the sandbox: shell actions, and those that say
-    /// `runner: native`
-    #[arg(long, env = "ATTUNE_NATIVE", default_value = "on", value_name = "SWITCH")]
-    pub native: Switch,
-
     /// Seconds that running work gets to finish after SIGTERM
     #[arg(long, env = "ATTUNE_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -141,6 +155,9 @@ pub(crate) struct Config {
 
     #[command(flatten)]
     pub egress: EgressSettings,
+
+    #[command(flatten)]
+    pub native: NativeSettings,
 
     #[command(flatten)]
     pub limits: LimitSettings,

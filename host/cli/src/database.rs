@@ -26,6 +26,10 @@ pub(crate) async fn backup(config: &Config, target: &Path, output: Output) -> Re
     }
     attune_store::backup(&file, target).await.map_err(failure)?;
     output.note(Tone::Good, &format!("{} is copied to {}", file.display(), target.display()));
+    output.note(
+        Tone::Quiet,
+        "the master key is not in it: without a copy of that, the values of keys are lost",
+    );
     Ok(())
 }
 

@@ -33,12 +33,16 @@ use output::Output;
 
 /// Hidden subcommand: become a sandbox runner.
 const RUNNER: &str = "runner";
+/// Hidden subcommand: become the launcher of native runs.
+pub(crate) const NATIVE_LAUNCHER: &str = "native-launcher";
 
 fn main() -> ExitCode {
-    // A runner takes no arguments, reads no environment and must have a single thread:
-    // it branches off before anything else happens.
-    if std::env::args_os().nth(1).is_some_and(|first| first == RUNNER) {
-        return attune_sandbox::runner_main();
+    // They take no arguments, read no environment and must have a single thread: they branch
+    // off before anything else happens.
+    match std::env::args_os().nth(1) {
+        Some(first) if first == RUNNER => return attune_sandbox::runner_main(),
+        Some(first) if first == NATIVE_LAUNCHER => return attune_native::launcher_main(),
+        _ => {}
     }
     let matches = Cli::command().get_matches();
     let parsed = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

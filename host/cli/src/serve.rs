@@ -12,8 +12,8 @@ use crate::bootstrap::Generated;
 use crate::config::Config;
 use crate::config::environment::{self, Bootstrap};
 use crate::failure::{Exit, Failure};
-use crate::secret::Secret;
 use crate::telemetry::measurements::Measurements;
+use crate::wire::Secrets;
 use crate::{telemetry, wire};
 
 /// Connections that wait to be accepted.
@@ -25,6 +25,7 @@ const INTERRUPTED: i32 = 130;
 /// Runs the server until it is told to stop.
 pub(crate) fn run(config: &Config) -> Result<(), Failure> {
     let (admin, jwt) = (environment::bootstrap()?, environment::jwt_secret()?);
+    let secrets = Secrets { jwt, master_key: environment::master_key() };
     telemetry::start(config)?;
     // The port is taken before the slow steps, and listened on after them: one that is
     // in use is told at once, and no client hangs on a server that is not there yet.
@@ -35,20 +36,20 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .context("the server's threads cannot be started")?;
-    Ok(runtime.block_on(serve(config, admin, jwt, ports, measurements))?)
+    Ok(runtime.block_on(serve(config, admin, secrets, ports, measurements))?)
 }
 
 async fn serve(
     config: &Config,
     admin: Bootstrap,
-    jwt: Option<Secret>,
+    secrets: Secrets,
     ports: Ports,
     measurements: Measurements,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     tokio::spawn(measurements.clone().keep_sorted());
     let server = tokio::select! {
-        built = wire::start(config, jwt, ports.api.local_addr()?, measurements) => built?,
+        built = wire::start(config, secrets, ports.api.local_addr()?, measurements) => built?,
         () = signals.next() => return Ok(()),
     };
     // After the slow steps: a machine that cannot run the server gets no administrator.

@@ -12,13 +12,16 @@ use attune_api::{ApiParts, ApiSettings, InsideApi, SecretBytes};
 use attune_catalog::Catalog;
 use attune_domain::access::Scope;
 use attune_domain::clock::Clock;
-use attune_domain::native::NativePolicy;
+use attune_domain::native::{NativePolicy, NativeRunner};
 use attune_domain::runner::{Runner, Runtime};
 use attune_domain::store::Store;
+use attune_domain::vault::Vault;
 use attune_domain::worker::RuntimeSupport;
 use attune_egress::Broker;
+use attune_native::Native;
 use attune_orchestrator::Orchestrator;
 use attune_sandbox::{RuntimeImage, Sandbox};
+use attune_vault::{KeyVault, Source};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -26,6 +29,7 @@ use crate::bootstrap::{self, Generated};
 use crate::clock::SystemClock;
 use crate::config::environment::Bootstrap;
 use crate::config::{Config, Confinement, Role, Switch};
+use crate::NATIVE_LAUNCHER;
 use crate::data_dir::DataDir;
 use crate::embedded;
 use crate::secret::Secret;
@@ -46,21 +50,33 @@ pub(crate) struct Server {
     _data: DataDir,
 }
 
-/// Starts everything but the port. `jwt` signs tokens if the environment gave it,
-/// `address` is where the API will be.
+/// The secrets that the environment gave.
+pub(crate) struct Secrets {
+    /// Signs tokens.
+    pub(crate) jwt: Option<Secret>,
+    /// Wraps the keys of stored values.
+    pub(crate) master_key: Option<Secret>,
+}
+
+/// Starts everything but the port. `address` is where the API will be.
 pub(crate) async fn start(
     config: &Config,
-    jwt: Option<Secret>,
+    secrets: Secrets,
     address: SocketAddr,
     measurements: Measurements,
 ) -> anyhow::Result<Server> {
     let data = DataDir::take(&config.data_dir)?;
-    let jwt = jwt.map_or_else(|| data.jwt_secret(), Ok)?;
+    let jwt = secrets.jwt.map_or_else(|| data.jwt_secret(), Ok)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let database = config.database();
     let store = database.open(config.database_connections).await;
     let store = store.with_context(|| format!("database {database} cannot be opened"))?;
     agree_on_secret(&*store, &jwt).await?;
+    let master_key = master_key(config, secrets.master_key, &data)?;
+    let vault = KeyVault::start(master_key, store.clone(), clock.clone())
+        .await
+        .context("stored values cannot be opened")?;
+    let vault: Arc<dyn Vault> = Arc::new(vault);
     let catalog = start_catalog(config, store.clone(), clock.clone(), &data).await?;
     let broker = Broker::start(&(&config.egress).into(), store.clone(), clock.clone())
         .context("actions have no way into the network")?;
@@ -71,14 +87,16 @@ pub(crate) async fn start(
         None
     };
     let embedded = store.embedded_tenant().await?.id;
-    let native = NativePolicy { allowed: config.native == Switch::On, embedded };
+    let policy = NativePolicy { allowed: config.native.allowed == Switch::On, embedded };
+    let native = start_native(config, &data, broker.clone());
     let orchestrator = Orchestrator::start(attune_orchestrator::Parts {
         store: store.clone(),
         runner: sandbox.clone().map(|sandbox| sandbox as Arc<dyn Runner>),
-        native: Err("not yet".into()),
+        native: native.map(|native| native as Arc<dyn NativeRunner>),
+        vault: vault.clone(),
         folders: catalog.clone(),
         clock: clock.clone(),
-        settings: orchestrator_settings(config, address, data.id()?, native),
+        settings: orchestrator_settings(config, address, data.id()?, policy),
     })
     .await
     .context("the work that an earlier server left cannot be taken up")?;
@@ -86,6 +104,7 @@ pub(crate) async fn start(
         store: store.clone(),
         orchestrator: orchestrator.clone(),
         catalog,
+        vault,
         clock,
         exposition: measurements.exposition(orchestrator.clone(), sandbox.clone()),
         settings: api_settings(config, &jwt),
@@ -94,6 +113,26 @@ pub(crate) async fn start(
     let authority = authority.parse().context("the address of the API has no authority")?;
     broker.serve_inside(authority, Arc::new(InsideApi::new(parts.clone())));
     Ok(Server { parts, orchestrator, sandbox, broker, store, _data: data })
+}
+
+/// Where the master key comes from: one place, so that nobody wonders which one counts.
+fn master_key(config: &Config, given: Option<Secret>, data: &DataDir) -> anyhow::Result<Source> {
+    let named = config.master_key_file.is_some() || config.master_key_command.is_some();
+    match given {
+        Some(_) if named => anyhow::bail!(
+            "ATTUNE_MASTER_KEY is set beside --master-key-file or --master-key-command: give one \
+             of them"
+        ),
+        Some(given) => return Ok(Source::Text(given.expose().to_owned().into())),
+        None => {}
+    }
+    if let Some(command) = &config.master_key_command {
+        return Ok(Source::Command(command.clone()));
+    }
+    Ok(match &config.master_key_file {
+        Some(path) => Source::File { path: path.clone(), made: false },
+        None => Source::File { path: data.join("master.key"), made: true },
+    })
 }
 
 /// Servers that share a database sign tokens with one secret.
@@ -225,6 +264,27 @@ async fn start_sandbox(
         start_patience: Duration::from_secs(30),
     };
     Sandbox::start(settings, broker).await.context("the sandbox cannot be started")
+}
+
+/// Native runs, or why this server has none: it does not need them.
+fn start_native(
+    config: &Config,
+    data: &DataDir,
+    broker: Arc<Broker>,
+) -> Result<Arc<Native>, String> {
+    if !config.has(Role::Runner) || config.native.allowed == Switch::Off {
+        return Err("they are switched off (--native)".to_owned());
+    }
+    let settings = attune_native::Settings {
+        args: vec![NATIVE_LAUNCHER.into()],
+        required: Some(config.native.required()),
+        max_processes: config.native.processes,
+        ..attune_native::Settings::new(broker, config.native.interpreters(), data.join("packs"))
+    };
+    Native::start(settings).map_err(|problem| {
+        tracing::warn!(%problem, "actions cannot run natively on this server");
+        problem.to_string()
+    })
 }
 
 fn orchestrator_settings(

@@ -9,17 +9,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floors from the bottom; a room sees only rooms on lower floors.
-const FLOORS: [&[&str]; 4] =
-    [&["domain"], &["store", "sandbox", "orchestrator", "catalog", "egress"], &["api"], &["cli"]];
+const FLOORS: [&[&str]; 4] = [
+    &["domain"],
+    &["store", "sandbox", "native", "orchestrator", "catalog", "egress", "vault"],
+    &["api"],
+    &["cli"],
+];
 
 /// Dependencies, by prefix of their names, that only one room may have.
-const ONE_ROOM_ONLY: [(&str, &str); 11] = [
+const ONE_ROOM_ONLY: [(&str, &str); 12] = [
     ("sqlx", "store"),
     ("wasmtime", "sandbox"),
     ("hyper", "egress"),
     ("rustls", "egress"),
     ("tokio-rustls", "egress"),
     ("hickory", "egress"),
+    ("aes", "vault"),
     ("axum", "api"),
     ("utoipa", "api"),
     ("clap", "cli"),

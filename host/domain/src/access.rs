@@ -5,14 +5,21 @@
 //! comes from a principal or from a row that the server itself loaded. A tenant
 //! id that a client sent can therefore never become a scope.
 
+mod constraints;
+mod keys;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Json;
 use crate::execution::Execution;
 use crate::id::{IdentityId, TenantId};
 use crate::identity::{Identity, TokenKind};
+use crate::key::Key;
 use crate::pack::Pack;
 use crate::words::words;
+
+pub use constraints::{Constraints, OwnerRelation, Target};
+pub use keys::{KeysSeen, keys_seen, standard_access};
 
 /// The tenant a store call is confined to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +41,11 @@ impl Scope {
     /// The scope of a tenant row that the server loaded.
     pub fn of_tenant(tenant: &Tenant) -> Scope {
         Scope { tenant: tenant.id }
+    }
+
+    /// The scope of a key that the server loaded.
+    pub fn of_key(key: &Key) -> Scope {
+        Scope { tenant: key.tenant }
     }
 
     /// The scope that another server of this installation named.
@@ -130,32 +142,25 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// Its constraints, if they constrain anything.
+    fn narrowing(&self) -> Option<&Constraints> {
+        self.constraints.as_ref().filter(|constraints| **constraints != Constraints::default())
+    }
+
+    /// Whether it lets its holder do what it is about to this target. What belongs to another
+    /// identity takes a grant that was narrowed, and so meant (contract, auth section 5).
+    fn covers(&self, holder: IdentityId, target: Target<'_>) -> bool {
+        match self.narrowing() {
+            None => !target.is_private_to_another(holder),
+            Some(constraints) => constraints.hold(holder, target),
+        }
+    }
+
     /// Reads the grants of a permission set and leaves out what is not one.
     pub fn read_all(stored: &Json) -> Vec<Grant> {
         let entries = stored.as_array().map(Vec::as_slice).unwrap_or_default();
         entries.iter().filter_map(|entry| Grant::deserialize(entry).ok()).collect()
     }
-}
-
-/// Narrows a grant. All that are present must match; a list matches on any of
-/// its values. A constraint this version does not know makes the whole grant
-/// unreadable, so that it can never widen one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Constraints {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pack_refs: Option<Vec<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refs: Option<Vec<String>>,
-}
-
-/// What a request is about, as far as constraints look at it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Target<'a> {
-    /// The ref of the thing itself.
-    pub reference: Option<&'a str>,
-    /// The ref of the pack it belongs to.
-    pub pack_ref: Option<&'a str>,
 }
 
 /// A refusal; its text is the contract's.
@@ -173,8 +178,8 @@ pub fn decide(
     verb: Verb,
     target: Target<'_>,
 ) -> Result<(), Denied> {
-    let allowed = matching(principal, resource, verb)
-        .any(|grant| grant.constraints.as_ref().is_none_or(|c| satisfied(c, target)));
+    let allowed =
+        matching(principal, resource, verb).any(|grant| grant.covers(principal.identity, target));
     if allowed { Ok(()) } else { Err(Denied { resource, verb }) }
 }
 
@@ -191,15 +196,17 @@ pub fn decide_early(principal: &Principal, resource: Resource, verb: Verb) -> Re
 /// standard pack, one's own, or one that a *constrained* grant names. What may not
 /// be seen is answered with 404.
 pub fn may_see_pack(principal: &Principal, pack: &Pack) -> bool {
-    let target = Target { reference: Some(&pack.reference), pack_ref: Some(&pack.reference) };
+    let target = pack_target(&pack.reference);
     pack.is_standard
         || pack.created_by == Some(principal.identity)
         || matching(principal, Resource::Packs, Verb::Read)
-            .filter_map(|grant| grant.constraints.as_ref())
             // An empty constraint constrains nothing, and so names no pack.
-            .any(|constraints| {
-                *constraints != Constraints::default() && satisfied(constraints, target)
-            })
+            .filter_map(Grant::narrowing)
+            .any(|constraints| constraints.hold(principal.identity, target))
+}
+
+fn pack_target(reference: &str) -> Target<'_> {
+    Target { reference: Some(reference), pack_ref: Some(reference), ..Target::default() }
 }
 
 /// Refs of packs that constrained grants let the caller see: what a list shows besides
@@ -210,9 +217,7 @@ pub fn pack_refs_seen_by_grant(principal: &Principal) -> Vec<String> {
     let mut refs: Vec<String> = constraints
         .flat_map(|constraints| {
             let named = constraints.pack_refs.iter().chain(&constraints.refs).flatten();
-            named.filter(|one| {
-                satisfied(constraints, Target { reference: Some(one), pack_ref: Some(one) })
-            })
+            named.filter(|one| constraints.hold(principal.identity, pack_target(one)))
         })
         .cloned()
         .collect();
@@ -224,8 +229,10 @@ pub fn pack_refs_seen_by_grant(principal: &Principal) -> Vec<String> {
 /// Whether the caller may hand `delegated` on: only what it holds itself, at least as widely.
 pub fn may_delegate(principal: &Principal, delegated: &[Grant]) -> bool {
     let held = |grant: &Grant, verb: Verb| {
-        matching(principal, grant.resource, verb)
-            .any(|own| own.constraints.is_none() || own.constraints == grant.constraints)
+        matching(principal, grant.resource, verb).any(|own| {
+            own.narrowing() == grant.narrowing()
+                || own.narrowing().is_none() && !reaches_further(grant)
+        })
     };
     delegated.iter().all(|grant| grant.actions.iter().all(|verb| held(grant, *verb)))
 }
@@ -235,13 +242,11 @@ fn matching(principal: &Principal, resource: Resource, verb: Verb) -> impl Itera
     grants.filter(move |grant| grant.resource == resource && grant.actions.contains(&verb))
 }
 
-fn satisfied(constraints: &Constraints, target: Target<'_>) -> bool {
-    let holds = |allowed: &Option<Vec<String>>, actual: Option<&str>| match (allowed, actual) {
-        (None, _) => true,
-        (Some(allowed), Some(actual)) => allowed.iter().any(|one| one == actual),
-        (Some(_), None) => false,
-    };
-    holds(&constraints.pack_refs, target.pack_ref) && holds(&constraints.refs, target.reference)
+/// Whether a grant that was narrowed reaches what one without constraints does not: the keys of
+/// others.
+fn reaches_further(grant: &Grant) -> bool {
+    grant.resource == Resource::Keys
+        && grant.narrowing().is_some_and(|constraints| !constraints.keep_out_of_others())
 }
 
 /// A named list of grants, as it is stored.
@@ -259,6 +264,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::id::{ActionId, PackId};
+    use crate::owner::Owner;
 
     fn principal(grants: &Json) -> Principal {
         Principal {
@@ -305,9 +312,13 @@ mod tests {
             assert_eq!(may_delegate(&held, &grants), allowed, "{delegated}");
         };
         check(json!({"resource": "keys", "actions": ["read"]}), true);
-        let narrower =
-            json!({"resource": "keys", "actions": ["read"], "constraints": {"refs": ["k"]}});
-        check(narrower, true);
+        let keys = |constraints: Json| json!({"resource": "keys", "actions": ["read"], "constraints": constraints});
+        check(keys(json!({"owner_types": ["system", "pack"], "refs": ["k"]})), true);
+        check(keys(json!({"owner": "none"})), true);
+        check(keys(json!({})), true);
+        // These would show keys of others, which the holder does not see.
+        check(keys(json!({"refs": ["k"]})), false);
+        check(keys(json!({"owner_types": ["identity"]})), false);
         check(json!({"resource": "keys", "actions": ["read", "decrypt"]}), false);
         check(json!({"resource": "packs", "actions": ["read"]}), false);
         let same =
@@ -316,5 +327,74 @@ mod tests {
         let other =
             json!({"resource": "packs", "actions": ["read"], "constraints": {"refs": ["b"]}});
         check(other, false);
+    }
+    fn key(reference: &str, owner: Owner) -> (String, Owner) {
+        (reference.to_owned(), owner)
+    }
+
+    /// One key of each kind of owner; the principal of these tests is identity 7.
+    fn keys() -> [(String, Owner); 5] {
+        let pack = Owner::Pack { id: PackId(3), reference: "demo".to_owned() };
+        let action = Owner::Action {
+            id: ActionId(4),
+            reference: "demo.act".to_owned(),
+            pack_ref: "demo".to_owned(),
+        };
+        [
+            key("system", Owner::System),
+            key("mine", Owner::Identity(IdentityId(7))),
+            key("theirs", Owner::Identity(IdentityId(8))),
+            key("pack", pack),
+            key("action", action),
+        ]
+    }
+
+    #[test]
+    fn keys_are_decided_by_owner() {
+        let check = |constraints: Json, expected: &[&str]| {
+            let mut grant = json!({"resource": "keys", "actions": ["decrypt"]});
+            if !constraints.is_null() {
+                grant["constraints"] = constraints.clone();
+            }
+            let holder = principal(&json!([grant]));
+            let keys = keys();
+            let allowed = keys.iter().filter(|(reference, owner)| {
+                let target = Target {
+                    reference: Some(reference),
+                    pack_ref: owner.pack_ref(),
+                    owner: Some(owner),
+                    encrypted: Some(reference == "system"),
+                };
+                decide(&holder, Resource::Keys, Verb::Decrypt, target).is_ok()
+            });
+            let allowed: Vec<&str> = allowed.map(|(reference, _)| reference.as_str()).collect();
+            assert_eq!(allowed, expected, "{constraints}");
+        };
+        check(json!(null), &["system", "mine", "pack", "action"]);
+        check(json!({}), &["system", "mine", "pack", "action"]);
+        check(json!({"owner": "self"}), &["mine"]);
+        check(json!({"owner": "none"}), &["system", "pack", "action"]);
+        check(json!({"owner": "any"}), &["system", "mine", "theirs", "pack", "action"]);
+        check(json!({"owner_types": ["identity"]}), &["mine", "theirs"]);
+        check(json!({"owner_types": ["system", "action"]}), &["system", "action"]);
+        check(json!({"owner_types": []}), &[]);
+        check(json!({"owner_refs": ["demo", "8"]}), &["theirs", "pack"]);
+        check(json!({"owner_types": ["pack"], "owner_refs": ["demo.act"]}), &[]);
+        check(json!({"pack_refs": ["demo"]}), &["pack", "action"]);
+        check(json!({"refs": ["theirs", "system"]}), &["system", "theirs"]);
+        check(json!({"encrypted": true}), &["system"]);
+        check(json!({"encrypted": false, "owner": "none"}), &["pack", "action"]);
+        check(json!({"owner_types": ["nobody"]}), &[]);
+        check(json!({"phase_of_the_moon": "full"}), &[]);
+    }
+
+    #[test]
+    fn constraints_of_owners_match_nothing_without_an_owner() {
+        for constraints in [json!({"owner": "any"}), json!({"owner_types": ["system"]})] {
+            let grant = json!({"resource": "packs", "actions": ["read"],
+                "constraints": constraints});
+            let holder = principal(&json!([grant]));
+            assert!(decide(&holder, Resource::Packs, Verb::Read, pack_target("demo")).is_err());
+        }
     }
 }

@@ -38,6 +38,10 @@ ids! {
     PermissionSetId,
     /// Something that was done or refused.
     AuditEventId,
+    /// A stored value or secret.
+    KeyId,
+    /// What a tenant's stored values are sealed with.
+    DataKeyId,
 }
 
 impl TenantId {

@@ -108,10 +108,6 @@ pub trait NativeRunner: Send + Sync {
 
     /// Runs one job to its end. When `stop` resolves, or its time is over, the program is asked
     /// to end (SIGTERM) and then made to (SIGKILL). Always answers, and nothing survives it.
-    async fn run(
-        &self,
-        job: NativeJob,
-        output: &mut dyn OutputSink,
-        stop: StopSignal,
-    ) -> RunReport;
+    async fn run(&self, job: NativeJob, output: &mut dyn OutputSink, stop: StopSignal)
+    -> RunReport;
 }

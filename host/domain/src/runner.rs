@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::egress::Caller;
 use crate::limits::Limits;
+use crate::redaction::Redaction;
 use crate::{Json, JsonObject};
 
 /// Where a guest finds parameters that are delivered as a file.
@@ -109,6 +110,17 @@ pub enum RunEnd {
     NotSetUp(String),
     /// The runner died.
     Lost(Lost),
+}
+
+impl RunEnd {
+    /// Takes secrets out of what the guest has said.
+    pub fn redact(&mut self, redaction: &Redaction) {
+        match self {
+            RunEnd::Returned(value) => redaction.json(value),
+            RunEnd::Trapped(text) | RunEnd::NotSetUp(text) => *text = redaction.text(text),
+            RunEnd::Exited(_) | RunEnd::Limit(_) | RunEnd::Stopped | RunEnd::Lost(_) => {}
+        }
+    }
 }
 
 /// Walls that end a run (the scratch and open-file limits are errors inside the guest).

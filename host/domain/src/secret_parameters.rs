@@ -10,7 +10,7 @@ use crate::schema::is_json_schema;
 use crate::{Json, JsonObject};
 
 /// Stands where a secret was.
-const HIDDEN: &str = "***";
+pub(crate) const HIDDEN: &str = "***";
 
 /// `params` with the values at `secret: true` paths of a flat schema or a JSON Schema hidden;
 /// none when there is nothing to hide.
@@ -21,6 +21,32 @@ pub fn redacted(params: &JsonObject, schema: &Json) -> Option<JsonObject> {
     };
     let mut redacted = params.clone();
     hide_in(&mut redacted, &secrets).then_some(redacted)
+}
+
+/// The values that [`redacted`] has hidden in `params`.
+pub fn hidden_values<'a>(params: &'a JsonObject, redacted: &JsonObject) -> Vec<&'a Json> {
+    let mut hidden = Vec::new();
+    for (name, value) in params {
+        collect_hidden(&mut hidden, value, redacted.get(name));
+    }
+    hidden
+}
+
+fn collect_hidden<'a>(hidden: &mut Vec<&'a Json>, value: &'a Json, shown: Option<&Json>) {
+    match (value, shown) {
+        (Json::Object(values), Some(Json::Object(shown))) => {
+            for (name, value) in values {
+                collect_hidden(hidden, value, shown.get(name));
+            }
+        }
+        (Json::Array(values), Some(Json::Array(shown))) => {
+            for (value, shown) in values.iter().zip(shown) {
+                collect_hidden(hidden, value, Some(shown));
+            }
+        }
+        (value, Some(shown)) if value == shown => {}
+        (value, _) => hidden.push(value),
+    }
 }
 
 /// Whether all of the parameter is secret.
@@ -128,6 +154,14 @@ mod tests {
     fn shows(schema: &Json, params: &Json, expected: &Json) {
         let shown = redacted(params.as_object().unwrap(), schema);
         assert_eq!(shown.as_ref(), expected.as_object());
+    }
+
+    #[test]
+    fn what_was_hidden_is_found_again() {
+        let params = json!({"a": "x", "b": {"c": "y", "d": 1}, "e": ["z", "w"]});
+        let shown = json!({"a": "***", "b": {"c": "***", "d": 1}, "e": ["z", "***"]});
+        let (params, shown) = (params.as_object().unwrap(), shown.as_object().unwrap());
+        assert_eq!(hidden_values(params, shown), [&json!("x"), &json!("y"), &json!("w")]);
     }
 
     #[test]

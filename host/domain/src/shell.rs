@@ -7,8 +7,17 @@ use std::collections::BTreeMap;
 
 use crate::{Json, JsonObject};
 
-/// Variables that bash lets nobody assign, some of which would end the script under `-e`.
-const READONLY: [&str; 6] = ["BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"];
+/// Names that mean something to bash itself: read-only ones would end the script under `-e`,
+/// those of integers have bash *evaluate* what they are given, with the commands in it, and the
+/// others change what the script's words mean. `BASH…` and `PS…` belong to them.
+const OF_BASH: [&str; 35] = [
+    "_", "CDPATH", "COLUMNS", "COPROC", "DIRSTACK", "ENV", "EPOCHREALTIME", "EPOCHSECONDS",
+    "EUID", "EXECIGNORE", "FUNCNAME", "FUNCNEST", "GLOBIGNORE", "GROUPS", "HISTCMD", "IFS",
+    "LINENO", "LINES", "MAILCHECK", "OLDPWD", "OPTARG", "OPTERR", "OPTIND", "PATH", "PIPESTATUS",
+    "POSIXLY_CORRECT", "PPID", "PROMPT_COMMAND", "PWD", "RANDOM", "SECONDS", "SHELLOPTS",
+    "SHLVL", "SRANDOM", "UID",
+];
+const FAMILIES_OF_BASH: [&str; 5] = ["BASH", "COMP_", "HIST", "PS", "READLINE_"];
 /// Before the name in upper case, the second name of a variable.
 const PREFIX: &str = "PARAM_";
 
@@ -31,7 +40,7 @@ pub fn script(body: &str, params: &JsonObject, secrets: &JsonObject) -> Result<S
         variables.insert(identifier(name), text);
     }
     let mut script = "set -e;".to_owned();
-    for (name, value) in variables.iter().filter(|(name, _)| !READONLY.contains(&name.as_str())) {
+    for (name, value) in variables.iter().filter(|(name, _)| !is_of_bash(name)) {
         // The environment may have exported a variable of this name.
         script.push_str(&format!(" declare +x {name}={};", quoted(value)));
     }
@@ -39,6 +48,10 @@ pub fn script(body: &str, params: &JsonObject, secrets: &JsonObject) -> Result<S
     script.push_str(body);
     script.push('\n');
     Ok(script)
+}
+
+fn is_of_bash(name: &str) -> bool {
+    OF_BASH.contains(&name) || FAMILIES_OF_BASH.iter().any(|family| name.starts_with(family))
 }
 
 /// What a variable holds; null is no variable at all.
@@ -106,7 +119,7 @@ mod tests {
     #[test]
     fn names_become_identifiers() {
         let script = of(&json!({"2-fast": 1, "": 2, "größe": 3}), &json!({}));
-        for part in [" __fast=", " PARAM___FAST=", " _=", " gr__e="] {
+        for part in [" __fast=", " PARAM___FAST=", " PARAM__=", " gr__e="] {
             assert!(script.contains(part), "{script}");
         }
     }
@@ -126,9 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn what_bash_keeps_for_itself_has_its_second_name_only() {
-        let script = of(&json!({"UID": 5}), &json!({}));
-        assert!(script.contains(" PARAM_UID=") && !script.contains(" UID="));
+    fn what_means_something_to_bash_has_its_second_name_only() {
+        for name in ["UID", "SECONDS", "BASH_ENV", "PS4", "PATH"] {
+            let script = of(&json!({name: "a[$(id)]"}), &json!({}));
+            assert!(script.contains(&format!(" PARAM_{name}=")), "{script}");
+            assert!(!script.contains(&format!(" {name}=")), "{script}");
+        }
     }
 
     #[test]

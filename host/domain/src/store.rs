@@ -16,11 +16,17 @@ use crate::clock::Timestamp;
 use crate::execution::{
     Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State, Waiting,
 };
-use crate::id::{AuditEventId, ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
+use crate::id::{
+    ActionId, AuditEventId, DataKeyId, ExecutionId, IdentityId, KeyId, LeaseId, PackId, TenantId,
+    WorkerId,
+};
 use crate::identity::{Identity, IssuedToken, NewIdentity};
+use crate::key::{Key, KeyChange, KeyCreated, KeyFilter, NewKey, SealedKey};
+use crate::owner::OwnerType;
 use crate::pack::{NewPack, Pack, PackChange, PackInstall};
 use crate::page::{Listing, Page};
 use crate::runner::Stream;
+use crate::vault::{Sealed, WrappedDataKey};
 use crate::worker::{Acquired, Capacity, Cordon, Holder, Pulse, Renewed, Worker};
 
 /// Why a store call failed. What was not found is `None`, not an error.
@@ -399,6 +405,121 @@ pub trait AuditStore: Send + Sync {
     async fn audit_event(&self, scope: Scope, id: AuditEventId) -> StoreResult<Option<AuditEvent>>;
 }
 
+/// Keys. One that has expired by `now` is not there.
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// `Duplicate` when the ref is taken; `Conflict` when the owner, or the data key of the value,
+    /// is gone. What is done is audited in the same commit.
+    async fn create_key(
+        &self,
+        scope: Scope,
+        new: NewKey,
+        audit: NewAuditEvent,
+        now: Timestamp,
+    ) -> StoreResult<KeyCreated>;
+
+    async fn key(
+        &self,
+        scope: Scope,
+        reference: &str,
+        now: Timestamp,
+    ) -> StoreResult<Option<SealedKey>>;
+
+    /// By ref, ascending.
+    async fn keys(
+        &self,
+        scope: Scope,
+        filter: &KeyFilter,
+        page: Page,
+        now: Timestamp,
+    ) -> StoreResult<Listing<Key>>;
+
+    /// Changes a key that still has the version that the caller read; `Conflict` when it has not,
+    /// or when the data key of the value is gone.
+    async fn update_key(
+        &self,
+        scope: Scope,
+        read: &Key,
+        change: KeyChange,
+        audit: NewAuditEvent,
+        now: Timestamp,
+    ) -> StoreResult<Key>;
+
+    /// False when it is gone already.
+    async fn delete_key(
+        &self,
+        scope: Scope,
+        read: &Key,
+        audit: NewAuditEvent,
+        now: Timestamp,
+    ) -> StoreResult<bool>;
+
+    /// Keys of the tenant itself, then those of the pack, then those of the action. For whom names
+    /// count, a later one takes the place of an earlier one.
+    async fn keys_for_action(
+        &self,
+        scope: Scope,
+        pack: PackId,
+        action: ActionId,
+        now: Timestamp,
+    ) -> StoreResult<Vec<SealedKey>>;
+
+    /// The ref of a pack or an action that a request names by its id.
+    async fn owner_ref(
+        &self,
+        scope: Scope,
+        kind: OwnerType,
+        id: i64,
+    ) -> StoreResult<Option<String>>;
+
+    /// Deletes keys that have expired, of all tenants, at most `limit`; tells how many.
+    async fn sweep_keys(&self, now: Timestamp, limit: u32) -> StoreResult<u64>;
+
+    /// When the next key expires, or has.
+    async fn next_key_expiry(&self) -> StoreResult<Option<Timestamp>>;
+}
+
+/// What stored values are sealed with.
+#[async_trait]
+pub trait DataKeyStore: Send + Sync {
+    /// The one that seals; none before a tenant's first value.
+    async fn current_data_key(&self, scope: Scope) -> StoreResult<Option<WrappedDataKey>>;
+
+    async fn data_key(&self, scope: Scope, id: DataKeyId) -> StoreResult<Option<WrappedDataKey>>;
+
+    /// Those of all tenants.
+    async fn data_keys(&self) -> StoreResult<Vec<WrappedDataKey>>;
+
+    /// Makes one the tenant's current one, in the place of `replaced`, unless somebody else has
+    /// done so meanwhile. Returns the current one in any case.
+    async fn add_data_key(
+        &self,
+        scope: Scope,
+        wrapped: Bytes,
+        master: &str,
+        replaced: Option<DataKeyId>,
+        now: Timestamp,
+    ) -> StoreResult<WrappedDataKey>;
+
+    /// Replaces how one is wrapped; false when somebody else has done so since it was read.
+    async fn rewrap_data_key(
+        &self,
+        read: &WrappedDataKey,
+        wrapped: Bytes,
+        master: &str,
+    ) -> StoreResult<bool>;
+
+    /// Keys with values of retired data keys, of all tenants, by id, from the one after `after` on.
+    async fn sealed_with_retired(&self, after: KeyId, limit: u32) -> StoreResult<Vec<SealedKey>>;
+
+    /// Replaces how the value of a key is sealed, and nothing else; false when the key was changed
+    /// since it was read. `Conflict` when the new data key is gone.
+    async fn reseal_key(&self, scope: Scope, read: &SealedKey, value: Sealed) -> StoreResult<bool>;
+
+    /// Deletes the retired ones that no value needs any more.
+    async fn drop_retired_data_keys(&self) -> StoreResult<Vec<DataKeyId>>;
+}
+
 /// What all servers of an installation have to agree on.
 #[async_trait]
 pub trait InstallationStore: Send + Sync {
@@ -420,6 +541,8 @@ pub trait Store:
     + WorkerStore
     + PeerStore
     + AuditStore
+    + KeyStore
+    + DataKeyStore
     + InstallationStore
 {
     /// Whether other processes may use the database at the same time. Where they cannot, an

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::commit::{self, StepError};
 use crate::output_log::{OutputLog, Sink};
-use crate::prepare::Work;
+use crate::prepare::{Ready, Work};
 use crate::shared::Shared;
 use crate::{history, measure, prepare};
 
@@ -105,8 +105,12 @@ async fn until_over(
     if shared.holder().map(|holder| holder.lease) != execution.state.lease {
         return Err(StepError::LeaseLost);
     }
-    let output = OutputLog::new(shared, &execution);
-    let report = run(shared, &execution, prepared.work.clone(), place, &output).await;
+    let redaction = prepared.ready.redaction.as_ref();
+    let output = OutputLog::new(shared, &execution, redaction);
+    let mut report = run(shared, &execution, prepared.ready.work.clone(), place, &output).await;
+    if let Some(redaction) = redaction {
+        report.end.redact(redaction);
+    }
     tracing::debug!(end = ?report.end, usage = ?report.usage, "run over");
     let stderr_path = format!("/api/v1/executions/{}/logs/stderr/stream", execution.id);
     let (captured, log) = output.finish(stderr_path, &report).await?;
@@ -116,7 +120,7 @@ async fn until_over(
 
 /// An action made ready to run, with what its end has to know.
 struct Prepared {
-    work: Work,
+    ready: Ready,
     runnable: RunnableAction,
 }
 
@@ -130,8 +134,8 @@ async fn prepared(
     let Some(runnable) = runnable else {
         return Ok(Err(outcome::of_setup_problem("the action no longer exists")));
     };
-    Ok(match prepare::work(shared, execution, &runnable).await {
-        Ok(work) => Ok(Prepared { work, runnable }),
+    Ok(match prepare::ready(shared, execution, &runnable).await {
+        Ok(ready) => Ok(Prepared { ready, runnable }),
         Err(refusal) => Err(refusal),
     })
 }
@@ -216,8 +220,9 @@ fn after(
             report,
             captured,
             spec.output_format,
-            prepared.work.limits(),
+            prepared.ready.work.limits(),
             shared.as_worker(execution),
+            prepared.ready.work.ran_in(shared),
         )),
     }
 }

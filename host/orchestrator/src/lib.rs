@@ -11,6 +11,7 @@ mod attendance;
 mod cancel;
 mod commit;
 mod dispatch;
+mod expiry;
 mod heart;
 mod history;
 mod live;
@@ -35,6 +36,7 @@ use attune_domain::pack::PackFolders;
 use attune_domain::peer::Message;
 use attune_domain::runner::Runner;
 use attune_domain::store::{Store, StoreError, StoreResult};
+use attune_domain::vault::Vault;
 use tokio::sync::broadcast;
 
 pub use cancel::CancelError;
@@ -62,6 +64,7 @@ pub struct Parts {
     pub runner: Option<Arc<dyn Runner>>,
     /// Or why there is none.
     pub native: Result<Arc<dyn NativeRunner>, String>,
+    pub vault: Arc<dyn Vault>,
     pub folders: Arc<dyn PackFolders>,
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,
@@ -103,6 +106,9 @@ impl Orchestrator {
         // The first beat at once: it tells how much this worker can do.
         shared.beat_now.notify_one();
         tokio::spawn(heart::beat(shared.clone()));
+        if shared.settings.watches {
+            tokio::spawn(expiry::sweep(shared.clone()));
+        }
         if shared.settings.runs() {
             tokio::spawn(dispatch::run(shared.clone()));
         }

@@ -9,6 +9,7 @@ use attune_domain::execution::Execution;
 use attune_domain::execution::outcome::{self, Captured};
 use attune_domain::notice::Notice;
 use attune_domain::peer::Message;
+use attune_domain::redaction::{RedactedStream, Redaction};
 use attune_domain::runner::{OutputSink, RunReport, Stream};
 use attune_domain::store::{LogChunk, StoreError, StoreResult};
 use bytes::{Bytes, BytesMut};
@@ -32,11 +33,27 @@ pub(crate) struct OutputLog<'a> {
 
 #[derive(Default)]
 struct Waiting {
+    secrets: Option<Secrets>,
     stdout: Tail,
     stderr: Tail,
     /// Handed to the store, which has not confirmed them: a flush may be dropped halfway.
     /// To write them twice does no harm.
     unconfirmed: Vec<LogChunk>,
+}
+
+/// What must not be kept of either stream.
+struct Secrets {
+    stdout: RedactedStream,
+    stderr: RedactedStream,
+}
+
+impl Secrets {
+    fn of(&mut self, stream: Stream) -> &mut RedactedStream {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
 }
 
 /// The end of a stream that was not handed to the store yet.
@@ -70,6 +87,24 @@ impl Waiting {
         }
     }
 
+    /// Takes what the run wrote, without the secrets in it.
+    fn take(&mut self, stream: Stream, bytes: &[u8]) {
+        match &mut self.secrets {
+            None => self.tail(stream).bytes.extend_from_slice(bytes),
+            Some(secrets) => {
+                let clean = secrets.of(stream).push(bytes);
+                self.tail(stream).bytes.extend_from_slice(&clean);
+            }
+        }
+    }
+
+    /// Takes what was held back, for it might have become a secret.
+    fn end(&mut self, report: &RunReport) {
+        let Some(mut secrets) = self.secrets.take() else { return };
+        self.stdout.bytes.extend_from_slice(&secrets.stdout.finish(report.stdout_dropped > 0));
+        self.stderr.bytes.extend_from_slice(&secrets.stderr.finish(report.stderr_dropped > 0));
+    }
+
     fn len(&self) -> usize {
         self.stdout.bytes.len() + self.stderr.bytes.len()
     }
@@ -83,8 +118,16 @@ impl Waiting {
 }
 
 impl<'a> OutputLog<'a> {
-    pub(crate) fn new(shared: &'a Shared, execution: &'a Execution) -> OutputLog<'a> {
-        OutputLog { shared, execution, waiting: Mutex::default(), something_waits: Notify::new() }
+    /// Keeps everything but what `redaction` looks for.
+    pub(crate) fn new(
+        shared: &'a Shared,
+        execution: &'a Execution,
+        redaction: Option<&Redaction>,
+    ) -> OutputLog<'a> {
+        let secrets = redaction
+            .map(|secrets| Secrets { stdout: secrets.stream(), stderr: secrets.stream() });
+        let waiting = Mutex::new(Waiting { secrets, ..Waiting::default() });
+        OutputLog { shared, execution, waiting, something_waits: Notify::new() }
     }
 
     /// Where the runner writes to.
@@ -109,6 +152,7 @@ impl<'a> OutputLog<'a> {
         report: &RunReport,
     ) -> StoreResult<(Captured, Vec<LogChunk>)> {
         let mut waiting = self.waiting.into_inner();
+        waiting.end(report);
         let (all_out, all_err) = (waiting.stdout.length(), waiting.stderr.length());
         let mut log = std::mem::take(waiting.unconfirmed());
         let confirmed = |stream: Stream, all: u64| {
@@ -181,7 +225,7 @@ pub(crate) struct Sink<'a> {
 impl OutputSink for Sink<'_> {
     async fn write(&mut self, stream: Stream, bytes: Bytes) {
         let mut waiting = self.log.waiting.lock().await;
-        waiting.tail(stream).bytes.extend_from_slice(&bytes);
+        waiting.take(stream, &bytes);
         if waiting.len() >= FLUSH_BYTES {
             self.log.flush(&mut waiting).await;
         } else {

@@ -15,6 +15,7 @@ use attune_domain::pack::PackFolders;
 use attune_domain::peer::Message;
 use attune_domain::runner::Runner;
 use attune_domain::store::Store;
+use attune_domain::vault::Vault;
 use attune_domain::worker::{Capacity, Holder, RuntimeSupport};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -83,6 +84,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) runner: Arc<dyn Runner>,
     pub(crate) native: Result<Arc<dyn NativeRunner>, String>,
+    pub(crate) vault: Arc<dyn Vault>,
     pub(crate) folders: Arc<dyn PackFolders>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
@@ -110,6 +112,7 @@ impl Shared {
             store: parts.store,
             runner: parts.runner.unwrap_or_else(|| Arc::new(NoRunner)),
             native: parts.native,
+            vault: parts.vault,
             folders: parts.folders,
             clock: parts.clock,
             settings: parts.settings,

@@ -11,11 +11,12 @@ pub(crate) mod session;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use attune_domain::access::{Grant, Principal};
+use attune_domain::access::{Grant, Principal, standard_access};
 use attune_domain::clock::Timestamp;
 use attune_domain::egress::Caller;
 use attune_domain::id::IdentityId;
 use attune_domain::identity::TokenKind;
+use attune_domain::store::StoreResult;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -23,6 +24,7 @@ use chrono::{DateTime, TimeDelta};
 use tracing::Span;
 
 use self::claims::Claims;
+use crate::access::{STANDARD_ACCESS, action_of};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -82,8 +84,20 @@ async fn of_execution(state: &ApiState, caller: &Caller) -> Result<Principal, Pr
     }
     let sets = state.store.permission_sets(caller.scope).await?;
     let held = sets.iter().filter(|set| caller.permission_sets.contains(&set.reference));
-    let grants = held.flat_map(|set| Grant::read_all(&set.grants)).collect();
+    let mut grants: Vec<Grant> = held.flat_map(|set| Grant::read_all(&set.grants)).collect();
+    if caller.permission_sets.iter().any(|set| set == STANDARD_ACCESS) {
+        grants.extend(own_grants(state, caller).await?);
+    }
     Ok(Principal::authenticated(&identity, TokenKind::Execution, grants))
+}
+
+/// What the reserved set gives: the keys of the action that runs, and of its pack.
+async fn own_grants(state: &ApiState, caller: &Caller) -> StoreResult<Vec<Grant>> {
+    let Some(execution) = state.store.execution(caller.scope, caller.execution).await? else {
+        return Ok(Vec::new());
+    };
+    let action = action_of(state, caller.scope, &execution).await?;
+    Ok(action.map_or_else(Vec::new, |action| standard_access(&action)))
 }
 
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {

@@ -48,6 +48,14 @@ impl Checks {
         }
     }
 
+    /// A text without capital letters.
+    pub(crate) fn lower_case(mut self, field: &str, value: &str) -> Checks {
+        if self.0.is_none() && value.chars().any(char::is_uppercase) {
+            self.0 = Some(Problem::invalid(field, "must be lower-case"));
+        }
+        self
+    }
+
     /// A number of at least 1 that may be absent.
     pub(crate) fn positive(mut self, field: &str, value: Option<i64>) -> Checks {
         if self.0.is_none() && value.is_some_and(|value| value < 1) {

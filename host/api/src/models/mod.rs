@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod execution;
 pub(crate) mod extras;
+pub(crate) mod key;
 pub(crate) mod notification;
 pub(crate) mod pack;
 pub(crate) mod worker;

@@ -7,8 +7,10 @@ mod agent;
 mod audit;
 mod auth;
 pub(crate) mod docs;
+mod encryption;
 mod executions;
 mod health;
+mod keys;
 mod logs;
 mod metrics;
 mod packs;
@@ -54,7 +56,9 @@ pub(crate) fn described(version: &str) -> OpenApiRouter<ApiState> {
         .merge(logs::routes())
         .merge(agent::routes())
         .merge(workers::routes())
-        .merge(audit::routes());
+        .merge(audit::routes())
+        .merge(keys::routes())
+        .merge(encryption::routes());
     OpenApiRouter::with_openapi(document(version))
         .merge(health::routes())
         .merge(metrics::routes())
@@ -121,6 +125,11 @@ mod tests {
             ("/api/v1/executions/{id}", "get"),
             ("/api/v1/executions/{id}/cancel", "post"),
             ("/api/v1/executions/stream", "get"),
+            ("/api/v1/keys", "get post"),
+            ("/api/v1/keys/{ref}", "get put delete"),
+            ("/api/v1/keys/{ref}/increment", "post"),
+            ("/api/v1/encryption", "get"),
+            ("/api/v1/encryption/rotate", "post"),
         ] {
             let item = document.paths.paths.get(path).unwrap_or_else(|| panic!("{path}"));
             let text = serde_json::to_value(item).unwrap();

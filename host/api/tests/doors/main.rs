@@ -6,4 +6,6 @@
 mod constrained_grants;
 mod delegation;
 mod idle_runner;
+mod keys;
+mod standard_access;
 mod world;

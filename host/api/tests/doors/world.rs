@@ -4,22 +4,24 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use attune_api::{ApiParts, ApiSettings, SecretBytes, hash_password, router};
+use attune_api::{ApiParts, ApiSettings, InsideApi, SecretBytes, hash_password, router};
 use attune_catalog::{ArchiveLimits, Catalog, archive_directory};
 use attune_domain::Json;
 use attune_domain::access::{PermissionSet, Scope};
 use attune_domain::clock::{Clock, Timestamp};
-use attune_domain::egress::HttpLimits;
+use attune_domain::egress::{API_TOKEN, Caller, HttpLimits, Inside};
 use attune_domain::identity::NewIdentity;
 use attune_domain::limits::Limits;
 use attune_domain::pack::{NewPack, PackArchive, PackInstall};
 use attune_domain::store::{IdentityStore, PackStore};
 use attune_orchestrator::{Orchestrator, Parts, Settings};
 use attune_store::SqliteStore;
+use attune_vault::{KeyVault, Source};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, StatusCode};
 use chrono::DateTime;
+use futures::StreamExt;
 use futures::future::BoxFuture;
 use serde_json::json;
 use tempfile::TempDir;
@@ -42,8 +44,9 @@ impl Clock for StoppedClock {
 }
 
 pub(crate) struct World {
-    store: Arc<SqliteStore>,
+    pub(crate) store: Arc<SqliteStore>,
     router: Router,
+    inside: InsideApi,
     _folder: TempDir,
 }
 
@@ -75,15 +78,19 @@ impl World {
                 api_url: "http://127.0.0.1:8080".into(),
             },
         });
-        let router = router(ApiParts {
+        let source = Source::File { path: folder.path().join("master.key"), made: true };
+        let vault = KeyVault::start(source, store.clone(), clock.clone()).await.unwrap();
+        let parts = ApiParts {
             store: store.clone(),
             orchestrator: orchestrator.await.unwrap(),
             catalog,
+            vault: Arc::new(vault),
             clock,
             exposition: Arc::new(|| Box::pin(async { "measured 1\n".to_owned() })),
             settings: ApiSettings::new(SecretBytes::new("a secret of the tests"), "1"),
-        });
-        World { store, router, _folder: folder }
+        };
+        let (inside, router) = (InsideApi::new(parts.clone()), router(parts));
+        World { store, router, inside, _folder: folder }
     }
 
     /// Somebody who holds these grants, signed in. A set of the same name holds them, too.
@@ -123,6 +130,37 @@ impl World {
         };
         self.store.install_pack(scope, install, StoppedClock.now()).await.unwrap();
         set.reference
+    }
+}
+
+impl World {
+    pub(crate) async fn scope(&self) -> Scope {
+        Scope::of_tenant(&self.store.embedded_tenant().await.unwrap())
+    }
+
+    /// What an execution is answered that sends a request with its token.
+    pub(crate) async fn inside_answer(
+        &self,
+        caller: &Caller,
+        method: &str,
+        path: &str,
+        body: &Json,
+    ) -> (StatusCode, Json) {
+        let bytes = Bytes::from(body.to_string());
+        let body: attune_domain::egress::Body =
+            Box::pin(futures::stream::once(async move { Ok(bytes) }));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {API_TOKEN}"))
+            .header("content-type", "application/json")
+            .body(Some(body))
+            .unwrap();
+        let response = self.inside.serve(caller, request).await.unwrap();
+        let status = response.status();
+        let parts: Vec<_> = response.into_body().collect().await;
+        let bytes: Vec<u8> = parts.into_iter().flat_map(|part| part.unwrap()).collect();
+        (status, serde_json::from_slice(&bytes).unwrap())
     }
 }
 
@@ -169,6 +207,14 @@ impl Person<'_> {
             [&part("pack"), &archive, b"\r\n", &part("force"), force.as_bytes(), b"\r\n--b--\r\n"];
         let content_type = "multipart/form-data; boundary=b";
         self.send("POST", "/api/v1/packs/upload", content_type, Body::from(form.concat())).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Json) -> (StatusCode, Json) {
+        self.send("PUT", path, "application/json", Body::from(body.to_string())).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> (StatusCode, Json) {
+        self.send("DELETE", path, "text/plain", Body::empty()).await
     }
 
     pub(crate) async fn send(

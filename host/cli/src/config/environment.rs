@@ -11,10 +11,11 @@ use crate::failure::Failure;
 use crate::secret::Secret;
 
 /// Variables with a meaning that are no arguments of any subcommand.
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 6] = [
     "ATTUNE_BOOTSTRAP_LOGIN",
     "ATTUNE_BOOTSTRAP_PASSWORD",
     "ATTUNE_JWT_SECRET",
+    "ATTUNE_MASTER_KEY",
     "ATTUNE__SECURITY__JWT_SECRET",
     "ATTUNE_PASSWORD",
 ];
@@ -51,6 +52,11 @@ pub(crate) fn jwt_secret() -> Result<Option<Secret>, Failure> {
         .remedy("for example the output of: openssl rand -hex 32"));
     }
     Ok(Some(Secret::new(secret)))
+}
+
+/// `ATTUNE_MASTER_KEY`: what wraps the keys of stored values, if the environment has it.
+pub(crate) fn master_key() -> Option<Secret> {
+    variable("ATTUNE_MASTER_KEY").map(Secret::new)
 }
 
 /// `ATTUNE_PASSWORD`: the password for `attune login`.

@@ -112,6 +112,12 @@ fn example(key: &str) -> Option<String> {
 
 /// What types cannot say.
 fn check(config: &Config) -> Result<(), Failure> {
+    if config.master_key_file.is_some() && config.master_key_command.is_some() {
+        return Err(Failure::usage(
+            "master_key_file (--master-key-file, ATTUNE_MASTER_KEY_FILE) and master_key_command \
+             (--master-key-command, ATTUNE_MASTER_KEY_COMMAND): give one of them",
+        ));
+    }
     if let Some(url) = &config.database_url
         && Location::parse(url).is_none()
     {

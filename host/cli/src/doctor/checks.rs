@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use attune_store::{Location, Schema};
 
 use super::Check;
-use crate::config::{Config, Confinement};
+use crate::config::{Config, Confinement, NativeSettings, Switch};
 use crate::data_dir::{DataDir, TakeError};
 use crate::embedded;
 
@@ -19,6 +19,9 @@ pub(super) async fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![folder, free_disk(&config.data_dir), database(config).await];
     checks.extend([port(config, running), runtime(), compiled_runtime(&config.data_dir)]);
     checks.extend(confinement(config.confinement == Confinement::Required));
+    if config.native.allowed == Switch::On {
+        checks.extend(native(&config.native));
+    }
     checks
 }
 
@@ -138,6 +141,39 @@ fn confinement(required: bool) -> Vec<Check> {
         if needed { check } else { check.optional() }
     };
     report.features.into_iter().map(check).collect()
+}
+
+/// What native runs have; the server starts without them.
+fn native(settings: &NativeSettings) -> Vec<Check> {
+    const NAME: &str = "native runs";
+    let confined = match attune_native::probe() {
+        Ok(found) if found.level >= settings.required() => {
+            let applied = found.applied.join(", ");
+            Check::good(NAME, format!("{}: {applied}", found.level.as_str()))
+        }
+        Ok(found) => {
+            let found = format!("{} only: {}", found.level.as_str(), found.applied.join(", "));
+            let remedy = "accept it with --native-confinement partial, or switch native runs off \
+                          with --native off";
+            Check::bad(NAME, found, remedy).optional()
+        }
+        Err(missing) => {
+            Check::bad(NAME, missing, "without them, switch native runs off with --native off")
+                .optional()
+        }
+    };
+    let found = settings.interpreters();
+    let interpreter = |name: &'static str, path: Option<PathBuf>| match path {
+        Some(path) => Check::good(name, path.display().to_string()),
+        None => Check::bad(name, "not found".to_owned(), "install it for the actions that need it")
+            .optional(),
+    };
+    vec![
+        confined,
+        interpreter("bash", found.bash),
+        interpreter("python", found.python),
+        interpreter("node", found.node),
+    ]
 }
 
 /// The nearest folder above that exists.

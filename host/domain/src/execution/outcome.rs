@@ -8,6 +8,7 @@ use super::format;
 use crate::action::OutputFormat;
 use crate::id::WorkerId;
 use crate::limits::Limits;
+use crate::native::Confinement;
 use crate::runner::{LimitHit, RunEnd, RunReport, Stream, Usage};
 use crate::schema::Violation;
 use crate::{Json, JsonObject};
@@ -44,6 +45,23 @@ pub struct Worker<'a> {
     pub cordoned: bool,
 }
 
+/// Where a run has run.
+#[derive(Clone, Copy, Debug)]
+pub enum RanIn<'a> {
+    Sandbox,
+    /// With what the kernel did to confine it; none if it was not even started.
+    Native(Option<&'a Confinement>),
+}
+
+impl RanIn<'_> {
+    fn shown(self) -> Json {
+        match self {
+            RanIn::Sandbox => json!({"kind": "wasm"}),
+            RanIn::Native(confinement) => json!({"kind": "native", "confinement": confinement}),
+        }
+    }
+}
+
 /// What the run wrote, as far as it was kept, and where stderr can be read.
 #[derive(Clone, Debug, Default)]
 pub struct Captured {
@@ -60,6 +78,7 @@ pub fn of_run(
     format: OutputFormat,
     limits: &Limits,
     worker: Worker,
+    ran_in: RanIn,
 ) -> Outcome {
     let mut result = JsonObject::new();
     let stdout = text(&captured.stdout);
@@ -71,6 +90,7 @@ pub fn of_run(
     }
     put_truncation(&mut result, report);
     result.insert("usage".into(), usage_json(report.usage));
+    result.insert("runner".into(), ran_in.shown());
     let (status, conclusion) = conclusion(&report.end, stderr.trim(), limits, worker);
     put(&mut result, conclusion);
     Outcome { status, result: Json::Object(result) }
@@ -256,6 +276,7 @@ fn limit_error(hit: LimitHit, limits: &Limits) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::ConfinementLevel;
     use crate::runner::Lost;
 
     fn report(end: RunEnd) -> RunReport {
@@ -273,7 +294,23 @@ mod tests {
     const WORKER: Worker = Worker { id: WorkerId(7), name: "attune-test", cordoned: false };
 
     fn run(end: RunEnd, stdout: &str, stderr: &str, format: OutputFormat) -> Outcome {
-        of_run(&report(end), &captured(stdout, stderr), format, &Limits::default(), WORKER)
+        of_run(&report(end), &captured(stdout, stderr), format, &Limits::default(), WORKER, RanIn::Sandbox)
+    }
+
+    #[test]
+    fn it_shows_where_it_ran() {
+        let confinement =
+            Confinement { level: ConfinementLevel::Full, applied: vec!["landlock".to_owned()] };
+        let ran = |ran_in| {
+            let report = report(RunEnd::Exited(0));
+            let captured = captured("", "");
+            of_run(&report, &captured, OutputFormat::Text, &Limits::default(), WORKER, ran_in)
+        };
+        assert_eq!(ran(RanIn::Sandbox).result["runner"], json!({"kind": "wasm"}));
+        assert_eq!(
+            ran(RanIn::Native(Some(&confinement))).result["runner"],
+            json!({"kind": "native", "confinement": {"level": "full", "applied": ["landlock"]}})
+        );
     }
 
     #[test]
@@ -397,7 +434,7 @@ mod tests {
     fn truncation_is_marked() {
         let report = RunReport { stdout_dropped: 12, ..report(RunEnd::Exited(0)) };
         let captured = captured("abc", "");
-        let outcome = of_run(&report, &captured, OutputFormat::Text, &Limits::default(), WORKER);
+        let outcome = of_run(&report, &captured, OutputFormat::Text, &Limits::default(), WORKER, RanIn::Sandbox);
         assert_eq!(outcome.result["stdout"], "abc\n[OUTPUT TRUNCATED: stdout exceeded size limit]");
         assert_eq!(outcome.result["stdout_truncated"], true);
         assert_eq!(outcome.result["stdout_bytes_truncated"], 12);
@@ -407,7 +444,7 @@ mod tests {
     fn broken_utf8_is_replaced() {
         let captured = Captured { stdout: vec![b'a', 0xff, b'b'], ..Captured::default() };
         let report = report(RunEnd::Exited(0));
-        let outcome = of_run(&report, &captured, OutputFormat::Text, &Limits::default(), WORKER);
+        let outcome = of_run(&report, &captured, OutputFormat::Text, &Limits::default(), WORKER, RanIn::Sandbox);
         assert_eq!(outcome.result["stdout"], "a\u{fffd}b");
     }
 

@@ -1,11 +1,12 @@
 //! From a stored execution to what a runner is given.
 //!
-//! [`placement`] decides where it runs, [`native`] is for runs outside the sandbox,
+//! [`placement`] decides where it runs, [`secrets`] are the keys that it sees, [`native`] is for runs outside the sandbox,
 //! [`environment`] is what all of them find.
 
 mod environment;
 mod native;
 mod placement;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,16 +17,19 @@ use attune_domain::action::{Action, ParameterDelivery, RunnableAction};
 use attune_domain::egress::{Caller, Network};
 use attune_domain::entry::entry_of;
 use attune_domain::execution::Execution;
-use attune_domain::execution::outcome::{self, Outcome};
+use attune_domain::execution::outcome::{self, Outcome, RanIn};
 use attune_domain::limits::Limits;
 use attune_domain::native::NativeJob;
+use attune_domain::redaction::Redaction;
 use attune_domain::runner::{Job, Runtime};
 use attune_domain::schema::{self, Violation};
+use attune_domain::secret_parameters::hidden_values;
 use attune_domain::{Json, JsonObject, parameters};
 use bytes::Bytes;
 
 use self::environment::{context, environment};
 use self::placement::Placement;
+use self::secrets::Secrets;
 use crate::commit;
 use crate::shared::{Settings, Shared};
 
@@ -51,22 +55,54 @@ impl Work {
             Work::Native(job) => &job.limits,
         }
     }
+
+    pub(crate) fn ran_in<'a>(&self, shared: &'a Shared) -> RanIn<'a> {
+        match self {
+            Work::Sandboxed(_) => RanIn::Sandbox,
+            Work::Native(_) => {
+                RanIn::Native(shared.native.as_ref().ok().map(|native| native.confinement()))
+            }
+        }
+    }
+}
+
+/// A run, with what must not be kept of its output.
+pub(crate) struct Ready {
+    pub(crate) work: Work,
+    pub(crate) redaction: Option<Redaction>,
 }
 
 /// What is to be done for an execution, or how it ends without that.
-pub(crate) async fn work(
+pub(crate) async fn ready(
     shared: &Shared,
     execution: &Execution,
     runnable: &RunnableAction,
-) -> Result<Work, Outcome> {
+) -> Result<Ready, Outcome> {
     let action = &runnable.action;
-    match placement::of(action).map_err(|problem| outcome::of_setup_problem(&problem))? {
+    let placement = placement::of(action);
+    let placement = placement.map_err(|problem| outcome::of_setup_problem(&problem))?;
+    if let Placement::Native(_) = placement {
+        native::check_policy(shared, execution, action)?;
+    }
+    let secrets = Secrets::of(shared, execution, action).await?;
+    let hidden = secret_parameters(execution).into_iter().chain(&secrets.hidden);
+    let redaction = Redaction::of(hidden);
+    let work = match placement {
         Placement::Sandbox(runtime) => {
-            sandboxed(shared, execution, runnable, runtime).await.map(Work::Sandboxed)
+            Work::Sandboxed(sandboxed(shared, execution, runnable, runtime, secrets).await?)
         }
         Placement::Native(how) => {
-            native::job(shared, execution, runnable, how).await.map(Work::Native)
+            Work::Native(native::job(shared, execution, runnable, how, secrets).await?)
         }
+    };
+    let redaction = redaction.map_err(|problem| outcome::of_setup_problem(&problem.to_string()))?;
+    Ok(Ready { work, redaction })
+}
+
+fn secret_parameters(execution: &Execution) -> Vec<&Json> {
+    match (&execution.config, &execution.redacted_config) {
+        (Some(sent), Some(shown)) => hidden_values(sent, shown),
+        _ => Vec::new(),
     }
 }
 
@@ -75,24 +111,35 @@ async fn sandboxed(
     execution: &Execution,
     runnable: &RunnableAction,
     runtime: Runtime,
+    secrets: Secrets,
 ) -> Result<Job, Outcome> {
     let action = &runnable.action;
+    let entry = entry_of(&action.entrypoint);
     let mut params = filled(action, execution.config.as_ref())
         .map_err(|violation| outcome::of_violation(&violation))?;
-    let secrets = withhold(action, &mut params);
+    let mut secrets = secrets.values;
+    let mut withheld = withhold(action, &mut params);
+    withheld.extend(withhold(action, &mut secrets));
+    let mut context = context(execution, action);
+    // A function finds secrets in its context, a script among its parameters.
+    if entry.function.is_some() {
+        context.insert("secrets".to_owned(), secrets.into());
+    } else {
+        params.extend(secrets);
+    }
     let Some(pack_folder) = pack_folder(shared, runnable).await? else {
         return Err(no_content(action));
     };
     let (stdin, parameter_file) = delivered(action, &params);
     Ok(Job {
-        caller: caller(shared, execution, action, secrets),
+        caller: caller(shared, execution, action, withheld),
         runtime,
         pack_folder,
-        entry: entry_of(&action.entrypoint),
+        entry,
         env: environment(&shared.settings, execution, action),
         stdin,
         parameter_file,
-        context: context(execution, action),
+        context,
         params,
         limits: limits(&shared.settings, action),
     })

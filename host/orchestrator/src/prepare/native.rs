@@ -1,5 +1,7 @@
 //! What a native run is given.
 
+use std::collections::BTreeMap;
+
 use attune_domain::action::{Action, RunnableAction};
 use attune_domain::entry::entry_of;
 use attune_domain::execution::Execution;
@@ -9,37 +11,47 @@ use attune_domain::{JsonObject, shell};
 use bytes::Bytes;
 
 use super::placement::Native;
+use super::secrets::Secrets;
 use super::{caller, delivered, environment, filled, limits, no_content, pack_folder};
 use crate::shared::Shared;
 
-/// The job of an execution, or how it ends without one: the policy is asked before anything
-/// is spawned.
+/// Asked before anything is read or spawned for the run.
+pub(super) fn check_policy(
+    shared: &Shared,
+    execution: &Execution,
+    action: &Action,
+) -> Result<(), Outcome> {
+    let policy = shared.settings.native.check(execution.tenant);
+    policy.map_err(|problem| outcome::of_policy(&of(action, problem)))
+}
+
+/// The job of an execution, or how it ends without one.
 pub(super) async fn job(
     shared: &Shared,
     execution: &Execution,
     runnable: &RunnableAction,
     how: Native,
+    secrets: Secrets,
 ) -> Result<NativeJob, Outcome> {
     let action = &runnable.action;
-    let policy = shared.settings.native.check(execution.tenant);
-    policy.map_err(|problem| outcome::of_policy(&of(action, problem)))?;
-    let params = filled(action, execution.config.as_ref())
+    let mut params = filled(action, execution.config.as_ref())
         .map_err(|violation| outcome::of_violation(&violation))?;
     let pack_folder = pack_folder(shared, runnable).await?;
     let (program, stdin, parameter_file) = match how {
         // Its stdin is empty (contract, packs section 6.1).
-        Native::Script => (script(action, &params)?, Bytes::new(), None),
+        Native::Script => (script(action, &params, &secrets.values)?, Bytes::new(), None),
         Native::File(_) if action.is_adhoc || pack_folder.is_none() => {
             return Err(no_content(action));
         }
         Native::File(interpreter) => {
             let program = file(action, interpreter)?;
+            params.extend(secrets.values);
             let (stdin, parameter_file) = delivered(action, &params);
             (program, stdin, parameter_file)
         }
     };
     Ok(NativeJob {
-        caller: caller(shared, execution, action, Default::default()),
+        caller: caller(shared, execution, action, BTreeMap::new()),
         program,
         pack_folder,
         env: environment(&shared.settings, execution, action),
@@ -53,8 +65,12 @@ fn of(action: &Action, problem: &str) -> String {
     format!("action '{}' runs natively, and {problem}", action.reference)
 }
 
-fn script(action: &Action, params: &JsonObject) -> Result<Program, Outcome> {
-    let script = shell::script(&action.entrypoint, params, &JsonObject::new());
+fn script(
+    action: &Action,
+    params: &JsonObject,
+    secrets: &JsonObject,
+) -> Result<Program, Outcome> {
+    let script = shell::script(&action.entrypoint, params, secrets);
     let script = script.map_err(|problem| outcome::of_parameters(&problem.to_string()))?;
     Ok(Program::Script(Bytes::from(script)))
 }

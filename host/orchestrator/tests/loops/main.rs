@@ -4,6 +4,7 @@
 
 mod cancelling;
 mod crashes;
+mod expiring;
 mod losing;
 mod output;
 mod queueing;

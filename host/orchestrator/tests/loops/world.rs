@@ -11,7 +11,7 @@ use attune_domain::action::{NewAction, OnLost, RunSpec, RunnableAction};
 use attune_domain::clock::Clock;
 use attune_domain::egress::HttpLimits;
 use attune_domain::execution::{Execution, ExecutionStatus};
-use attune_domain::id::{ExecutionId, TenantId};
+use attune_domain::id::{DataKeyId, ExecutionId, TenantId};
 use attune_domain::identity::{NewIdentity, TokenKind};
 use attune_domain::limits::Limits;
 use attune_domain::native::NativePolicy;
@@ -19,6 +19,7 @@ use attune_domain::notice::Notice;
 use attune_domain::pack::{NewPack, PackArchive, PackFolders, PackInstall};
 use attune_domain::runner::Job;
 use attune_domain::store::{Store, StoreResult};
+use attune_domain::vault::{MasterRotation, Place, Sealed, Vault, VaultError, VaultState};
 use attune_domain::{Json, JsonObject};
 use attune_orchestrator::{ExecutionRequest, Orchestrator, Parts, Settings, SubmitError};
 use attune_store::SqliteStore;
@@ -48,6 +49,32 @@ impl PackFolders for OneFolder {
         digest: &str,
     ) -> StoreResult<Result<PathBuf, String>> {
         Ok(Ok(PathBuf::from("/packs").join(digest)))
+    }
+}
+
+/// Of a world without keys.
+struct NoVault;
+
+#[async_trait]
+impl Vault for NoVault {
+    async fn seal(&self, _: Scope, _: Place<'_>, _: &[u8]) -> Result<Sealed, VaultError> {
+        Err(VaultError::Damaged)
+    }
+
+    async fn open(&self, _: Scope, _: Place<'_>, _: &Sealed) -> Result<Vec<u8>, VaultError> {
+        Err(VaultError::Damaged)
+    }
+
+    async fn rotate_data_key(&self, _: Scope) -> Result<DataKeyId, VaultError> {
+        Err(VaultError::Damaged)
+    }
+
+    async fn rotate_master_key(&self) -> Result<MasterRotation, VaultError> {
+        Err(VaultError::Damaged)
+    }
+
+    async fn state(&self, _: Scope) -> Result<VaultState, VaultError> {
+        Err(VaultError::Damaged)
     }
 }
 
@@ -111,6 +138,7 @@ impl World {
             store: store.clone(),
             runner: Some(runner.clone()),
             native: Err("this world has none".into()),
+            vault: Arc::new(NoVault),
             folders: Arc::new(OneFolder),
             clock: clock.clone(),
             settings,

@@ -32,6 +32,7 @@ const MIGRATIONS: Migrations = &[
     include_str!("../../migrations/postgres/0002_leases.sql"),
     include_str!("../../migrations/postgres/0003_runtimes.sql"),
     include_str!("../../migrations/postgres/0004_audit.sql"),
+    include_str!("../../migrations/postgres/0005_keys.sql"),
 ];
 
 /// Result codes that mean a full disk: `disk_full`.

@@ -84,7 +84,8 @@ impl AuditStore for EngineStore {
     }
 }
 
-async fn insert(
+/// Writes an event in the commit of what it tells of.
+pub(crate) async fn insert(
     connection: &mut Connection,
     tenant: TenantId,
     event: NewAuditEvent,

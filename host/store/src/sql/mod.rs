@@ -7,9 +7,11 @@
 mod actions;
 mod audit;
 mod claims;
+mod data_keys;
 mod executions;
 mod identities;
 mod installation;
+mod keys;
 mod logs;
 pub(super) mod migrations;
 mod packs;

@@ -2,7 +2,7 @@
 
 use attune_domain::clock::Timestamp;
 use attune_domain::page::{Listing, Page};
-use attune_domain::store::StoreResult;
+use attune_domain::store::{StoreError, StoreResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::{Decode, QueryBuilder, Row as _, Type};
@@ -37,6 +37,11 @@ impl<'r> Fields<'r> {
         let column = self.next;
         self.next += 1;
         self.row.try_get(column).map_err(|problem| corrupt(self.table, self.id, problem))
+    }
+
+    /// The error of a row whose columns do not fit together.
+    pub(crate) fn corrupt(&self, problem: &str) -> StoreError {
+        corrupt(self.table, self.id, problem)
     }
 
     pub(crate) fn number(&mut self) -> StoreResult<u32> {

@@ -33,6 +33,7 @@ const MIGRATIONS: Migrations = &[
     include_str!("../../migrations/sqlite/0002_leases.sql"),
     include_str!("../../migrations/sqlite/0003_runtimes.sql"),
     include_str!("../../migrations/sqlite/0004_audit.sql"),
+    include_str!("../../migrations/sqlite/0005_keys.sql"),
 ];
 
 /// Result codes that mean a full disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` from growing

@@ -11,6 +11,7 @@ mod claims;
 mod durability;
 mod executions;
 mod identities;
+mod keys;
 mod logs;
 mod packs;
 mod postgres;
@@ -86,6 +87,14 @@ mod on {
         audit {
             an_event_reads_back, events_are_filtered_and_the_newest_come_first,
             events_of_others_are_out_of_reach,
+        }
+        keys {
+            a_key_reads_back, a_ref_is_free_when_its_key_has_expired, expired_keys_are_swept,
+            a_change_of_an_old_version_is_refused, a_deleted_key_is_gone,
+            lists_show_what_grants_allow, lists_are_narrowed_and_come_in_pages,
+            a_key_goes_with_its_owner, an_action_sees_its_own_and_the_systems,
+            keys_of_others_are_out_of_reach, a_tenant_has_one_data_key_that_seals,
+            values_are_sealed_anew, a_data_key_is_wrapped_anew_once,
         }
         scopes {
             packs_of_others_are_invisible, packs_of_others_stay_as_they_are,

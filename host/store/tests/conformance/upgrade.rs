@@ -44,10 +44,16 @@ macro_rules! earlier {
         let first = include_str!(concat!("../../migrations/", $engine, "/0001_first.sql"));
         let second = include_str!(concat!("../../migrations/", $engine, "/0002_leases.sql"));
         let third = include_str!(concat!("../../migrations/", $engine, "/0003_runtimes.sql"));
+        let fourth = include_str!(concat!("../../migrations/", $engine, "/0004_audit.sql"));
+        let (to_third, to_fourth) = (
+            "INSERT INTO schema_migration VALUES (3);",
+            "INSERT INTO schema_migration VALUES (3), (4);",
+        );
         [
             vec![first, FIRST],
             vec![first, second, SECOND],
-            vec![first, second, third, SECOND, "INSERT INTO schema_migration VALUES (3);"],
+            vec![first, second, third, SECOND, to_third],
+            vec![first, second, third, fourth, SECOND, to_fourth],
         ]
     }};
 }
@@ -63,6 +69,9 @@ async fn nothing_is_lost(store: &dyn Store) {
     assert_eq!(holder.worker, WorkerId(7));
     let claimed = store.claim(holder, 9, None, at(9)).await.unwrap();
     assert_eq!(claimed.iter().map(|claimed| claimed.id.0).collect::<Vec<_>>(), [3]);
+
+    assert!(store.data_keys().await.unwrap().is_empty());
+    assert!(store.key(own(), "none", at(9)).await.unwrap().is_none());
 
     let worker = store.worker(WorkerId(7)).await.unwrap().unwrap();
     assert_eq!(worker.held, Held { scheduled: 1, ..Held::default() });

@@ -11,16 +11,22 @@ use attune_domain::clock::Timestamp;
 use attune_domain::execution::{
     Execution, ExecutionFilter, ExecutionStats, ExecutionSummary, NewExecution, State, Waiting,
 };
-use attune_domain::id::{AuditEventId, ExecutionId, IdentityId, LeaseId, TenantId, WorkerId};
+use attune_domain::id::{
+    ActionId, AuditEventId, DataKeyId, ExecutionId, IdentityId, KeyId, LeaseId, PackId, TenantId,
+    WorkerId,
+};
 use attune_domain::identity::{Identity, IssuedToken, NewIdentity};
+use attune_domain::key::{Key, KeyChange, KeyCreated, KeyFilter, NewKey, SealedKey};
+use attune_domain::owner::OwnerType;
 use attune_domain::pack::{NewPack, Pack, PackChange, PackInstall};
 use attune_domain::page::{Listing, Page};
 use attune_domain::runner::Stream;
 use attune_domain::store::{
-    ActionFilter, ActionStore, AuditStore, ExecutionStore, Heard, IdentityStore, InstallationStore,
-    LogChunk, PackFilter, PackStore, PeerStore, Store, StoreResult, Submitted, TokenStore,
-    WorkerStore,
+    ActionFilter, ActionStore, AuditStore, DataKeyStore, ExecutionStore, Heard, IdentityStore,
+    InstallationStore, KeyStore, LogChunk, PackFilter, PackStore, PeerStore, Store, StoreResult,
+    Submitted, TokenStore, WorkerStore,
 };
+use attune_domain::vault::{Sealed, WrappedDataKey};
 use attune_domain::worker::{Acquired, Capacity, Cordon, Holder, Pulse, Renewed, Worker};
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -143,6 +149,27 @@ pass_on! {
         write record_audit_event(scope: Scope, event: NewAuditEvent, now: Timestamp) -> ();
         read audit_events(scope: Scope, filter: &AuditFilter, page: Page) -> Listing<AuditEvent>;
         read audit_event(scope: Scope, id: AuditEventId) -> Option<AuditEvent>;
+    }
+    KeyStore {
+        write create_key(scope: Scope, new: NewKey, audit: NewAuditEvent, now: Timestamp) -> KeyCreated;
+        read key(scope: Scope, reference: &str, now: Timestamp) -> Option<SealedKey>;
+        read keys(scope: Scope, filter: &KeyFilter, page: Page, now: Timestamp) -> Listing<Key>;
+        write update_key(scope: Scope, read: &Key, change: KeyChange, audit: NewAuditEvent, now: Timestamp) -> Key;
+        write delete_key(scope: Scope, read: &Key, audit: NewAuditEvent, now: Timestamp) -> bool;
+        read keys_for_action(scope: Scope, pack: PackId, action: ActionId, now: Timestamp) -> Vec<SealedKey>;
+        read owner_ref(scope: Scope, kind: OwnerType, id: i64) -> Option<String>;
+        write sweep_keys(now: Timestamp, limit: u32) -> u64;
+        read next_key_expiry() -> Option<Timestamp>;
+    }
+    DataKeyStore {
+        read current_data_key(scope: Scope) -> Option<WrappedDataKey>;
+        read data_key(scope: Scope, id: DataKeyId) -> Option<WrappedDataKey>;
+        read data_keys() -> Vec<WrappedDataKey>;
+        write add_data_key(scope: Scope, wrapped: Bytes, master: &str, replaced: Option<DataKeyId>, now: Timestamp) -> WrappedDataKey;
+        write rewrap_data_key(read: &WrappedDataKey, wrapped: Bytes, master: &str) -> bool;
+        read sealed_with_retired(after: KeyId, limit: u32) -> Vec<SealedKey>;
+        write reseal_key(scope: Scope, read: &SealedKey, value: Sealed) -> bool;
+        write drop_retired_data_keys() -> Vec<DataKeyId>;
     }
     InstallationStore {
         write agreed(name: &str, proposed: &str) -> String;
