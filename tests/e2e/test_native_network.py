@@ -431,6 +431,8 @@ def test_several_requests_on_one_connection(guest: Guest, peer: Peer) -> None:
     assert [head.line for head in peer.heads] == ["GET /one HTTP/1.1"] * 4
 
 
+POST = "POST http://{peer}/ HTTP/1.1\r\nhost: x\r\n"
+CHUNKED = POST + "transfer-encoding: chunked\r\n"
 MALFORMED = [
     "",
     "\r\n\r\n",
@@ -448,12 +450,11 @@ MALFORMED = [
     "GET http:///x HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET http://user:password@{peer}/ HTTP/1.1\r\nhost: x\r\n\r\n",
     "POST /health HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
-    "POST http://{peer}/ HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef",
-    "POST http://{peer}/ HTTP/1.1\r\nhost: x\r\ncontent-length: 99999\r\n\r\nshort",
-    "POST http://{peer}/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
-    "POST http://{peer}/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n",
-    "POST http://{peer}/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n"
-    "0\r\n\r\nDELETE /smuggled HTTP/1.1\r\nhost: x\r\n\r\n",
+    POST + "content-length: 5\r\ncontent-length: 6\r\n\r\nabcdef",
+    POST + "content-length: 99999\r\n\r\nshort",
+    CHUNKED + "\r\nzz\r\n",
+    CHUNKED + "\r\nffffffffffffffff\r\n",
+    CHUNKED + "content-length: 4\r\n\r\n0\r\n\r\nDELETE /smuggled HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET http://{peer}/ HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
     "GET http://{peer}/ HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n\r\n",
     "CONNECT / HTTP/1.1\r\nhost: x\r\n\r\n",

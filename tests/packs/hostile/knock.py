@@ -5,13 +5,12 @@ import socket
 import sys
 
 given = json.load(sys.stdin)
+patience = given.get("patience", 1)
 answer = []
 for exchange in given["exchanges"]:
     received = b""
     try:
-        with socket.create_connection(
-            ("127.0.0.1", 3128), timeout=given.get("patience", 1)
-        ) as door:
+        with socket.create_connection(("127.0.0.1", 3128), timeout=patience) as door:
             for part in exchange:
                 door.sendall(part.encode("latin-1"))
             while part := door.recv(1 << 16):
