@@ -444,7 +444,7 @@ def test_runners_that_mean_nothing_are_refused_at_upload(admin: Api, runner: obj
     pack = native_pack(unique("native"), {"run": shell("echo hi", runner=runner)})
     response = admin.upload(pack)
     assert 400 <= response.status_code < 500, response.text
-    assert "runner" in response.json()["error"]
+    assert "actions/run.yaml" in response.json()["error"]
 
 
 @pytest.mark.parametrize("kind", ["shell", "python", "node"])

@@ -15,7 +15,7 @@ def can(what, *arguments):
     try:
         what(*arguments)
         return True
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
