@@ -9,6 +9,7 @@ from support.api import SECRETS, Api, Json, data
 from support.native import DOOR, Shell
 from support.packs import small_pack, unique
 from support.processes import marked
+from support.runs import going_on
 from support.server import HOST_CANARY
 from support.sse import log_events, log_text
 
@@ -194,16 +195,10 @@ def test_the_host_sees_no_parameter_in_its_processes(shell: Shell) -> None:
     secret, sign = unique("secret"), unique("sign")
     SECRETS.add(secret)
     script = 'echo begun; sleep 600 & wait; echo "$password"'
-    number = shell.api.submit(shell.action(script), {"password": secret}, env_vars={"SIGN": sign})[
-        "id"
-    ]
-    try:
-        while not marked(sign):
-            assert shell.api.execution(number)["status"] in ("requested", "scheduled", "running")
+    action = shell.action(script)
+    number = shell.api.submit(action, {"password": secret}, env_vars={"SIGN": sign})["id"]
+    with going_on(shell.api, number, sign, processes=2):
         assert not marked(secret)
-    finally:
-        assert shell.api.cancel(number).status_code == 200
-    assert shell.api.ended(number)["status"] == "cancelled"
 
 
 # The environment.

@@ -115,7 +115,7 @@ class Programs:
     """A pack of programs, installed."""
 
     def __init__(
-        self, api: Api, files: dict[str, bytes] | None = None, **programs: Program
+        self, api: Api, files: dict[str, bytes] | None = None, /, **programs: Program
     ) -> None:
         self.api = api
         self.ref = unique("native")

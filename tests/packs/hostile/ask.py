@@ -15,8 +15,8 @@ if body is not None and not isinstance(body, str):
     body = json.dumps(body)
 if "size" in given:
     body = "x" * given["size"]
-request = urllib.request.Request(url, None if body is None else body.encode())
-request.method = given.get("method")
+method = {"method": given["method"]} if "method" in given else {}
+request = urllib.request.Request(url, None if body is None else body.encode(), **method)
 for name, value in given.get("headers", {}).items():
     request.add_header(name, value)
 if given.get("signed") or "token" in given:
