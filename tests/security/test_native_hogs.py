@@ -219,7 +219,7 @@ time.sleep(600)
         python(MAPS),
         python(FAMILY, timeout=60),
         shell("x=x; while :; do x=$x$x; done"),
-        shell("tail -c 1000000000 /dev/zero; tail /dev/zero"),
+        shell("grep -a x /dev/zero"),
     ],
     ids="heap mappings family bash command".split(),
 )
@@ -301,7 +301,7 @@ def test_open_files_are_limited(admin: Api) -> None:
 
 def test_a_crash_leaves_no_core(admin: Api, server: Server, sign: str) -> None:
     script = Shell(admin)
-    ended = script.run("ulimit -c unlimited 2>&-; kill -SEGV $$", env_vars={"SIGN": sign})
+    ended = script.run("ulimit -c unlimited 2>&- || :; kill -SEGV $$", env_vars={"SIGN": sign})
     assert ended["result"]["exit_code"] == 139
     for folder in (server.data, server.home, Path.cwd()):
         assert not [path for path in folder.rglob("core*") if path.is_file() and is_core(path)]
