@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench import claims, egress, engine, memory, recovery, report, spawn
+from bench import claims, egress, engine, memory, native, recovery, report, spawn
 from bench.attune import Attune, completed
 from bench.connection import burst
 from bench.report import Numbers
@@ -66,6 +66,8 @@ def measure(attune: Attune, python: str, disk: Path) -> Numbers:
     say(f"claims: {claims.CLAIMERS} claimers, {claims.ROWS} rows, on each engine")
     for engine_name, numbers in claims.on_each_engine().items():
         metrics[f"claims_{engine_name}"] = numbers
+    say("native runs, and keys")
+    metrics |= native.measured(attune)
     say("the network from inside")
     metrics |= egress.measured(disk, python)
     say(f"recovery: {recovery.KILLS} kills, leases of {recovery.LEASE_SECONDS} s")
@@ -153,6 +155,7 @@ def ratios_of(metrics: Numbers) -> Numbers:
         "burst_to_engine": metrics["burst_per_second"] / engine_alone if engine_alone else None,
         "burst_to_spawning": metrics["burst_per_second"] / metrics["spawning_per_second"],
         "compute_to_native": {kind: round(ratio, 2) for kind, ratio in compute.items()},
+        "native_to_shell": metrics["native_ms"]["p50"] / metrics["shell_ms"]["p50"],
         "https_to_native": metrics["https_ms"]["p50"] / metrics["https_native_ms"]["p50"],
         "distant_https_to_native": (
             metrics["distant_https_ms"]["p50"] / metrics["distant_https_native_ms"]["p50"]

@@ -7,7 +7,9 @@ mod turns;
 use attune_domain::Json;
 use attune_domain::access::{Principal, Resource, Scope, Target, Verb, decide, decide_early};
 use attune_domain::audit::{AuditCategory, AuditOutcome, NewAuditEvent};
-use attune_domain::key::{Key, KeyCreated, MAX_KEYS_OF_OWNER, MAX_VALUE_BYTES, NewKey, SealedKey};
+use attune_domain::key::{
+    self, Key, KeyCreated, MAX_KEYS_OF_OWNER, MAX_VALUE_BYTES, NewKey, SealedKey,
+};
 use attune_domain::owner::Owner;
 use attune_domain::store::StoreError;
 use attune_domain::vault::{Place, Sealed, VaultError};
@@ -119,6 +121,8 @@ pub(crate) async fn create(
     decide_early(caller, Resource::Keys, Verb::Create)?;
     let (scope, reference, now) = (caller.scope(), &request.reference, state.clock.now());
     let owner = owner::resolve(state, caller, request).await?;
+    let target = key::target(reference, &owner, request.encrypted);
+    decide(caller, Resource::Keys, Verb::Create, target)?;
     for attempt in 1.. {
         let new = NewKey {
             reference: reference.clone(),
@@ -128,7 +132,6 @@ pub(crate) async fn create(
             expires_at: request.expiry(now)?,
             value: seal(state, scope, reference, &request.value.0).await?,
         };
-        decide(caller, Resource::Keys, Verb::Create, new.target())?;
         let audit = event(caller, "key.create", reference, &owner);
         match state.store.create_key(scope, new, audit, now).await {
             Ok(KeyCreated::New(key)) => return Ok(key),

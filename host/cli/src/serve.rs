@@ -24,6 +24,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(config: &Config) -> Result<(), Failure> {
+    forbid_dumps();
     let (admin, jwt) = (environment::bootstrap()?, environment::jwt_secret()?);
     let secrets = Secrets { jwt, master_key: environment::master_key() };
     telemetry::start(config)?;
@@ -150,6 +151,15 @@ async fn exit_on_second_signal(mut signals: Signals) {
     signals.next().await;
     tracing::warn!("second signal: exiting at once");
     std::process::exit(INTERRUPTED);
+}
+
+/// What the server has in memory, secrets in the clear among it, must not end up in a file. Of 1
+/// byte rather than 0: programs that take dumps from a pipe get one with a limit of 0 (core(5)).
+fn forbid_dumps() {
+    let most = Some(1);
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: most, maximum: most }) {
+        tracing::debug!(%error, "the limit of core dumps stays as it was");
+    }
 }
 
 /// Connections and runners need more files than the usual soft limit of 1024.

@@ -242,11 +242,14 @@ fn matching(principal: &Principal, resource: Resource, verb: Verb) -> impl Itera
     grants.filter(move |grant| grant.resource == resource && grant.actions.contains(&verb))
 }
 
-/// Whether a grant that was narrowed reaches what one without constraints does not: the keys of
-/// others.
+/// Whether a grant that was narrowed reaches what one without constraints does not: the keys and
+/// the packs of others.
 fn reaches_further(grant: &Grant) -> bool {
-    grant.resource == Resource::Keys
-        && grant.narrowing().is_some_and(|constraints| !constraints.keep_out_of_others())
+    grant.narrowing().is_some_and(|constraints| match grant.resource {
+        Resource::Keys => !constraints.keep_out_of_others(),
+        Resource::Packs => true,
+        _ => false,
+    })
 }
 
 /// A named list of grants, as it is stored.

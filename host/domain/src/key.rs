@@ -56,14 +56,8 @@ pub struct NewKey {
     pub value: Sealed,
 }
 
-impl NewKey {
-    /// What grants look at.
-    pub fn target(&self) -> Target<'_> {
-        target(&self.reference, &self.owner, self.encrypted)
-    }
-}
-
-fn target<'a>(reference: &'a str, owner: &'a Owner, encrypted: bool) -> Target<'a> {
+/// What grants look at, of a key that is or is to be.
+pub fn target<'a>(reference: &'a str, owner: &'a Owner, encrypted: bool) -> Target<'a> {
     Target {
         reference: Some(reference),
         pack_ref: owner.pack_ref(),

@@ -108,6 +108,25 @@ pub trait NativeRunner: Send + Sync {
 
     /// Runs one job to its end. When `stop` resolves, or its time is over, the program is asked
     /// to end (SIGTERM) and then made to (SIGKILL). Always answers, and nothing survives it.
-    async fn run(&self, job: NativeJob, output: &mut dyn OutputSink, stop: StopSignal)
-    -> RunReport;
+    async fn run(
+        &self,
+        job: NativeJob,
+        output: &mut dyn OutputSink,
+        stop: StopSignal,
+    ) -> RunReport;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn native_runs_are_for_the_embedded_tenant_unless_they_are_switched_off() {
+        let policy = |allowed| NativePolicy { allowed, embedded: TenantId(1) };
+        assert_eq!(policy(true).check(TenantId(1)), Ok(()));
+        for (allowed, tenant) in [(true, 2), (false, 1), (false, 2)] {
+            let refusal = policy(allowed).check(TenantId(tenant)).unwrap_err();
+            assert!(refusal.contains("--native"), "{refusal}");
+        }
+    }
 }

@@ -6,8 +6,7 @@ use attune_domain::native::Interpreter;
 
 /// Where programs look for commands, and where we look for interpreters. The server's own PATH
 /// does not count: it names folders that no run sees.
-pub(crate) const SEARCH_PATH: &str =
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The interpreters of this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

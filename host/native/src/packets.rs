@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
@@ -47,13 +48,14 @@ pub(crate) fn receive<T: DeserializeOwned>(
     let mut space = [MaybeUninit::uninit(); ANCILLARY];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut buffers = [IoSliceMut::new(&mut bytes)];
-    let received = recvmsg(socket, &mut buffers, &mut ancillary, RecvFlags::CMSG_CLOEXEC);
-    let length = match received {
-        Ok(received) => received.bytes,
-        // Whoever went away with something unread in its hands.
-        Err(rustix::io::Errno::CONNRESET) => 0,
-        Err(error) => return Err(error.into()),
-    };
+    let mut read = || recvmsg(&socket, &mut buffers, &mut ancillary, RecvFlags::CMSG_CLOEXEC);
+    let length = match read() {
+        // Told once when the other end went away with something unread. What it said before is
+        // still there, and then the end.
+        Err(Errno::CONNRESET) => read()?,
+        other => other?,
+    }
+    .bytes;
     if length == 0 {
         return Ok(None);
     }
@@ -77,6 +79,16 @@ mod tests {
         let (message, descriptors) = receive::<String>(&there).unwrap().unwrap();
         assert_eq!((message.as_str(), descriptors.len()), ("word", 1));
         drop(here);
+        assert!(receive::<String>(&there).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_last_word_of_somebody_who_did_not_listen_is_heard() {
+        let (here, there) = pair().unwrap();
+        send(&there, &"unread", &[]).unwrap();
+        send(&here, &"last", &[]).unwrap();
+        drop(here);
+        assert_eq!(receive::<String>(&there).unwrap().unwrap().0, "last");
         assert!(receive::<String>(&there).unwrap().is_none());
     }
 }

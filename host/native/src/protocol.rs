@@ -9,8 +9,14 @@ use serde::{Deserialize, Serialize};
 /// The first word to the launcher: who a run would be outside of its user namespace.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Meet {
-    pub(crate) outer_uid: u32,
-    pub(crate) outer_gid: u32,
+    pub(crate) outer: Ids,
+}
+
+/// A user and a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ids {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 /// Its answer: how it can confine, or what is missing and the remedy.
@@ -20,8 +26,7 @@ pub(crate) type Hello = Result<Confinement, String>;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
     /// Who the program is outside of its user namespace.
-    pub(crate) outer_uid: u32,
-    pub(crate) outer_gid: u32,
+    pub(crate) outer: Ids,
     pub(crate) pack: Option<PackFolder>,
 }
 

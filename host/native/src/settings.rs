@@ -42,7 +42,11 @@ pub struct Settings {
 
 impl Settings {
     /// Defaults: `native-launcher` as the argument, and whatever confinement there is.
-    pub fn new(egress: Arc<dyn Egress>, interpreters: Interpreters, packs_dir: PathBuf) -> Settings {
+    pub fn new(
+        egress: Arc<dyn Egress>,
+        interpreters: Interpreters,
+        packs_dir: PathBuf,
+    ) -> Settings {
         Settings {
             args: default_args(),
             egress,

@@ -7,7 +7,6 @@ the instance.
 """
 
 import time
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -54,6 +53,8 @@ class Host:
         # How much an output stream takes at once, and after how long again.
         self.room = 1 << 20
         self.pause = 0.0
+        # Whether output streams are broken.
+        self.deaf = False
 
     @property
     def requests(self) -> list[Seen]:
@@ -70,7 +71,6 @@ class Handle:
     def __init__(self, parent: "Handle | None" = None) -> None:
         self.parent = parent
         self.children = 0
-        self.finalizer = types.SimpleNamespace(atexit=True)
         host.handles.add(self)
         if parent:
             parent.children += 1
@@ -79,9 +79,9 @@ class Handle:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.consume()
+        self.drop()
 
-    def consume(self) -> None:
+    def drop(self) -> None:
         assert self in host.handles, f"{type(self).__name__} is dropped twice"
         assert self.children == 0, f"{type(self).__name__} is dropped before what came of it"
         host.handles.discard(self)
@@ -93,6 +93,9 @@ class Pollable(Handle):
     def __init__(self, when: Callable[[], float | None], parent: Handle | None = None) -> None:
         super().__init__(parent)
         self.when = when
+
+    def block(self) -> None:
+        poll([self])
 
 
 def poll(pollables: list[Pollable]) -> list[int]:
@@ -121,8 +124,8 @@ class Fields(Handle):
 class OutgoingRequest(Handle):
     def __init__(self, fields: Fields) -> None:
         super().__init__()
-        fields.consume()
-        self.seen = Seen("", "", "", None, fields.entries())
+        fields.drop()
+        self.seen = Seen("Get", "", "", None, fields.entries())
         self.has_body = False
 
     def set_method(self, method: object) -> None:
@@ -153,7 +156,7 @@ class OutgoingBody(Handle):
 
     @staticmethod
     def finish(body: "OutgoingBody", trailers: None) -> None:
-        body.consume()
+        body.drop()
         body.seen.finished_at = host.now
 
 
@@ -164,6 +167,8 @@ class OutputStream(Handle):
         self.ready_at = host.now
 
     def check_write(self) -> int:
+        if host.deaf:
+            raise Err(streams.StreamError_LastOperationFailed(Failure("broken", self)))
         return host.room if host.now >= self.ready_at else 0
 
     def write(self, data: bytes) -> None:
@@ -211,11 +216,8 @@ class IncomingResponse(Handle):
     def headers(self) -> Fields:
         return Fields([(name, text.encode()) for name, text in self.answer.fields.items()], self)
 
-    def consume(self) -> "IncomingBody | None":  # Also how a handle is given back.
-        if not hasattr(self, "taken"):
-            self.taken = True
-            return IncomingBody(self)
-        return super().consume()
+    def consume(self) -> "IncomingBody":
+        return IncomingBody(self)
 
 
 class IncomingBody(Handle):
@@ -256,7 +258,7 @@ class InputStream(Handle):
 
 
 class Failure(Handle):
-    def __init__(self, code: object, stream: InputStream) -> None:
+    def __init__(self, code: object, stream: Handle) -> None:
         super().__init__(stream)
         self.code = code
 
@@ -265,7 +267,7 @@ class Failure(Handle):
 
 
 def handle(request: OutgoingRequest, options: None) -> FutureIncomingResponse:
-    request.consume()
+    request.drop()
     host.seen.append(request.seen)
     if not request.has_body:
         request.seen.finished_at = host.now

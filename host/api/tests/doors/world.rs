@@ -12,6 +12,7 @@ use attune_domain::clock::{Clock, Timestamp};
 use attune_domain::egress::{API_TOKEN, Caller, HttpLimits, Inside};
 use attune_domain::identity::NewIdentity;
 use attune_domain::limits::Limits;
+use attune_domain::native::NativePolicy;
 use attune_domain::pack::{NewPack, PackArchive, PackInstall};
 use attune_domain::store::{IdentityStore, PackStore};
 use attune_orchestrator::{Orchestrator, Parts, Settings};
@@ -59,9 +60,15 @@ impl World {
         let limits = ArchiveLimits::default();
         let catalog = Catalog::new(store.clone(), clock.clone(), packs, limits).unwrap();
         let catalog = Arc::new(catalog);
+        let source = Source::File { path: folder.path().join("master.key"), made: true };
+        let vault = KeyVault::start(source, store.clone(), clock.clone()).await.unwrap();
+        let vault = Arc::new(vault);
+        let embedded = store.embedded_tenant().await.unwrap().id;
         let orchestrator = Orchestrator::start(Parts {
             store: store.clone(),
             runner: Some(Arc::new(IdleRunner)),
+            native: Err("not in this world".into()),
+            vault: vault.clone(),
             folders: catalog.clone(),
             clock: clock.clone(),
             settings: Settings {
@@ -75,16 +82,15 @@ impl World {
                 http: HttpLimits::default(),
                 max_wall: Duration::from_hours(1),
                 drain: Duration::ZERO,
+                native: NativePolicy { allowed: false, embedded },
                 api_url: "http://127.0.0.1:8080".into(),
             },
         });
-        let source = Source::File { path: folder.path().join("master.key"), made: true };
-        let vault = KeyVault::start(source, store.clone(), clock.clone()).await.unwrap();
         let parts = ApiParts {
             store: store.clone(),
             orchestrator: orchestrator.await.unwrap(),
             catalog,
-            vault: Arc::new(vault),
+            vault,
             clock,
             exposition: Arc::new(|| Box::pin(async { "measured 1\n".to_owned() })),
             settings: ApiSettings::new(SecretBytes::new("a secret of the tests"), "1"),

@@ -180,6 +180,6 @@ impl Egress for NoEgress {
     }
 
     async fn attend(&self, _caller: &Caller, _door: TcpListener) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

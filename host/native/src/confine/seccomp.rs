@@ -103,6 +103,11 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWCGROUP;
 /// Asks which personality there is, and changes none.
 const PERSONALITY_QUERY: u64 = 0xffff_ffff;
+/// In its own PID namespace.
+const INIT: u64 = 1;
+/// `PRIO_USER` and `IOPRIO_WHO_USER`: all processes of a user.
+const PRIORITY_USER: u64 = 2;
+const IO_PRIORITY_USER: u64 = 3;
 /// Of a socket's type; the rest are flags.
 const TYPE_MASK: u64 = 0xf;
 
@@ -121,7 +126,9 @@ impl Filters {
     /// Of the answers that several filters give, the kernel takes the strictest.
     pub(super) fn install(&self) -> Result<(), WallError> {
         let mut programs = self.0.iter();
-        programs.try_for_each(|program| seccompiler::apply_filter(program)).map_err(failed("seccomp"))
+        programs
+            .try_for_each(|program| seccompiler::apply_filter(program))
+            .map_err(failed("seccomp"))
     }
 }
 
@@ -142,6 +149,7 @@ fn denied() -> Result<BTreeMap<libc::c_long, Vec<Rule>>, BackendError> {
     rules.insert(libc::SYS_socketpair, sockets()?);
     let changes = compare(0, Compare::Ne, PERSONALITY_QUERY)?;
     rules.insert(libc::SYS_personality, vec![Rule::new(vec![changes])?]);
+    hands_off_init(&mut rules)?;
     // To type on somebody's terminal.
     let typing = [libc::TIOCSTI, libc::TIOCLINUX];
     let typing = typing.map(|request| Rule::new(vec![compare(1, Compare::Eq, request)?]));
@@ -149,16 +157,34 @@ fn denied() -> Result<BTreeMap<libc::c_long, Vec<Rule>>, BackendError> {
     Ok(rules)
 }
 
+/// The init has the program's user, so the kernel would let a program take its init's files,
+/// its turns on the processor, or its memory away, and so its watch.
+fn hands_off_init(rules: &mut BTreeMap<libc::c_long, Vec<Rule>>) -> Result<(), BackendError> {
+    let named_first = [
+        libc::SYS_prlimit64,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setattr,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setscheduler,
+    ];
+    for call in named_first {
+        rules.insert(call, vec![Rule::new(vec![compare(0, Compare::Eq, INIT)?])?]);
+    }
+    let of_everybody =
+        [(libc::SYS_setpriority, PRIORITY_USER), (libc::SYS_ioprio_set, IO_PRIORITY_USER)];
+    for (call, user) in of_everybody {
+        let init = Rule::new(vec![compare(1, Compare::Eq, INIT)?])?;
+        let everybody = Rule::new(vec![compare(0, Compare::Eq, user)?])?;
+        rules.insert(call, vec![init, everybody]);
+    }
+    Ok(())
+}
+
 /// Unix, IPv4 and IPv6 only, and none that makes its own packets.
 fn sockets() -> Result<Vec<Rule>, BackendError> {
     let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
     let others = families.map(|family| compare(0, Compare::Ne, bits(family)));
-    let raw = Condition::new(
-        1,
-        Width::Dword,
-        Compare::MaskedEq(TYPE_MASK),
-        bits(libc::SOCK_RAW),
-    )?;
+    let raw = Condition::new(1, Width::Dword, Compare::MaskedEq(TYPE_MASK), bits(libc::SOCK_RAW))?;
     Ok(vec![Rule::new(others.into_iter().collect::<Result<_, _>>()?)?, Rule::new(vec![raw])?])
 }
 

@@ -27,13 +27,13 @@ impl Family {
         let _count_is_of_no_use = rustix::io::read(&self.0, &mut [0_u8; 512]);
         bury(main, WaitOptions::NOHANG)
     }
+}
 
-    /// Kills everybody, and waits until nobody is left. Gives how `main` ended, if it had not
-    /// been buried before.
-    pub(super) fn kill_all(self, main: Pid) -> Option<i32> {
-        kill_everybody();
-        bury(main, WaitOptions::empty())
-    }
+/// Kills everybody, and waits until nobody is left. Gives how `main` ended, if it had not been
+/// buried before.
+pub(super) fn kill_all(main: Pid) -> Option<i32> {
+    kill_everybody();
+    bury(main, WaitOptions::empty())
 }
 
 fn bury(main: Pid, how: WaitOptions) -> Option<i32> {

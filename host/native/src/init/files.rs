@@ -48,9 +48,8 @@ pub(super) fn furnish(task: &Task, pack: Option<&OwnedFd>) -> Result<(), Failed>
 
 /// What the run was given does not count as its own.
 fn size(task: &Task) -> CString {
-    let given = [&task.script, &task.parameters].map(|file| {
-        file.as_ref().map_or(0, |file| (file.len() as u64).next_multiple_of(PAGE))
-    });
+    let given = [&task.script, &task.parameters]
+        .map(|file| file.as_ref().map_or(0, |file| (file.len() as u64).next_multiple_of(PAGE)));
     let folders = OWN_ENTRIES * PAGE;
     let bytes = task.limits.scratch_bytes + given.iter().sum::<u64>() + folders;
     let entries = task.limits.scratch_entries + OWN_ENTRIES;

@@ -75,7 +75,7 @@ fn run(birth: &Birth<'_>) -> Result<Ending, Failed> {
     drop(door);
     let stdio = std::mem::take(&mut begin.stdio);
     let main = program::start(&begin.task, stdio, birth.filters)?;
-    watch::until_the_end(birth.run, main, family, begin.task.limits.memory_bytes)
+    watch::until_the_end(birth.run, main, &family, begin.task.limits.memory_bytes)
 }
 
 struct Begin {

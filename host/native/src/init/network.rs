@@ -9,6 +9,9 @@ use attune_domain::native::DOOR;
 use super::Failed;
 use crate::launcher::trying;
 
+/// `IFF_UP`, in the width of a request.
+const UP: libc::c_short = 1;
+
 /// Listens at the door before anybody can knock. What is done with it is the server's business.
 pub(super) fn open_door() -> Result<TcpListener, Failed> {
     // Any socket will do to configure the network; this one needs no address that is up.
@@ -24,7 +27,7 @@ fn bring_up(socket: &UdpSocket, name: &[u8]) -> io::Result<()> {
     for (to, from) in request.ifr_name.iter_mut().zip(name) {
         *to = from.cast_signed();
     }
-    request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+    request.ifr_ifru.ifru_flags = UP;
     // SAFETY: the request is one for this operation, and is read only.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

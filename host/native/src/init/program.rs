@@ -120,7 +120,9 @@ struct Image {
 impl Image {
     fn new(command: &Command, env: &[(String, String)]) -> Result<Image, String> {
         let text = |text: &OsStr| {
-            CString::new(text.as_bytes()).map_err(|_| "a NUL byte cannot be in an argument, nor in the environment".to_owned())
+            CString::new(text.as_bytes()).map_err(|_| {
+                "a NUL byte cannot be in an argument, nor in the environment".to_owned()
+            })
         };
         let env = env.iter().map(|(name, value)| text(format!("{name}={value}").as_ref()));
         Ok(Image {

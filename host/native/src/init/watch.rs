@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::family::Family;
+use super::family::{self, Family};
 use super::{Failed, memory};
 use crate::packets;
 use crate::protocol::{Ending, ToRun};
@@ -26,12 +26,13 @@ enum News {
 pub(super) fn until_the_end(
     run: &OwnedFd,
     main: Pid,
-    family: Family,
+    family: &Family,
     memory_limit: u64,
 ) -> Result<Ending, Failed> {
-    let mut watch = Watch { run, main, memory_limit, peak: 0, next_look: Instant::now() + LOOK_EVERY };
-    let news = watch.wait(&family)?;
-    let last = family.kill_all(main);
+    let mut watch =
+        Watch { run, main, memory_limit, peak: 0, next_look: Instant::now() + LOOK_EVERY };
+    let news = watch.wait(family)?;
+    let last = family::kill_all(main);
     let code = match news {
         News::Ended(code) => code,
         News::KilledByServer | News::OutOfMemory => last.unwrap_or(128 + libc::SIGKILL),

@@ -22,8 +22,7 @@ pub(super) const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
 impl Launcher {
     /// Returns in the launcher only: the child lives in [`init`], and ends there.
     pub(super) fn give_birth(&mut self, start: &Start, run: &OwnedFd) -> Result<(), LauncherError> {
-        let (uid, gid) = (start.outer_uid, start.outer_gid);
-        let pack = start.pack.as_ref().map(|pack| self.pack_users.open(pack, uid, gid));
+        let pack = start.pack.as_ref().map(|pack| self.pack_users.open(pack, start.outer));
         let pack = pack.transpose()?;
         let (mapped, tell_mapped) = rustix::pipe::pipe().map_err(trying("make a pipe"))?;
         let filters = &self.filters;
@@ -34,7 +33,7 @@ impl Launcher {
             Ok::<_, io::Error>(child.unwrap_or_else(|| init::live(&birth)))
         });
         let (child, process) = child?.map_err(trying("make the namespaces of a run"))?;
-        map_child(child, uid, gid).map_err(trying("map the run's user"))?;
+        map_child(child, start.outer).map_err(trying("map the run's user"))?;
         packets::send(run, &FromRun::Born, &[process.as_fd()]).map_err(trying("speak"))?;
         rustix::io::write(&tell_mapped, b"!").map_err(trying("speak"))?;
         Ok(())
@@ -54,12 +53,12 @@ pub(super) fn clone(namespaces: libc::c_int) -> io::Result<Option<(Pid, OwnedFd)
     let child = unsafe {
         libc::syscall(libc::SYS_clone, flags, own_stack, &raw mut process, nothing, nothing)
     };
-    match i32::try_from(child).ok().and_then(Pid::from_raw) {
+    match i32::try_from(child) {
+        Ok(0) => Ok(None),
         // SAFETY: the kernel has just opened it for us.
-        Some(child) if child.as_raw_nonzero().get() > 0 => {
-            Ok(Some((child, unsafe { OwnedFd::from_raw_fd(process) })))
+        Ok(child @ 1..) => {
+            Ok(Pid::from_raw(child).map(|child| (child, unsafe { OwnedFd::from_raw_fd(process) })))
         }
-        None if child == 0 => Ok(None),
         _ => Err(io::Error::last_os_error()),
     }
 }

@@ -5,6 +5,7 @@
 //! file system has no such mounts, the modes of the files decide.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,7 +17,7 @@ use rustix::process::{Pid, geteuid};
 use super::mounts::{READ_ONLY, map_owners, set_attributes};
 use super::user::map;
 use super::{LauncherError, birth, trying};
-use crate::protocol::PackFolder;
+use crate::protocol::{Ids, PackFolder};
 
 /// User namespaces in which root is somebody else, by whom. They are made once for each.
 #[derive(Default)]
@@ -24,15 +25,10 @@ pub(super) struct Users(HashMap<u32, OwnedFd>);
 
 impl Users {
     /// A read-only copy of the folder's mount, which is nowhere yet.
-    pub(super) fn open(
-        &mut self,
-        pack: &PackFolder,
-        uid: u32,
-        gid: u32,
-    ) -> Result<OwnedFd, LauncherError> {
+    pub(super) fn open(&mut self, pack: &PackFolder, owner: Ids) -> Result<OwnedFd, LauncherError> {
         let tree = find(pack).map_err(trying("open the pack's folder"))?;
         if geteuid().is_root() {
-            let users = self.get(uid, gid).map_err(trying("make a user for the pack's files"))?;
+            let users = self.get(owner).map_err(trying("make a user for the pack's files"))?;
             if map_owners(&tree, READ_ONLY, users).is_ok() {
                 return Ok(tree);
             }
@@ -42,11 +38,11 @@ impl Users {
         Ok(tree)
     }
 
-    fn get(&mut self, uid: u32, gid: u32) -> io::Result<&OwnedFd> {
-        if !self.0.contains_key(&uid) {
-            self.0.insert(uid, in_which_root_is(uid, gid)?);
-        }
-        self.0.get(&uid).ok_or_else(|| io::ErrorKind::NotFound.into())
+    fn get(&mut self, owner: Ids) -> io::Result<&OwnedFd> {
+        Ok(match self.0.entry(owner.uid) {
+            Entry::Occupied(made) => made.into_mut(),
+            Entry::Vacant(new) => new.insert(in_which_root_is(owner)?),
+        })
     }
 }
 
@@ -63,21 +59,21 @@ fn find(pack: &PackFolder) -> io::Result<OwnedFd> {
 }
 
 /// A user namespace lives as long as somebody has it open; its only process has ended by then.
-fn in_which_root_is(uid: u32, gid: u32) -> io::Result<OwnedFd> {
-    let (held, hold) = rustix::pipe::pipe()?;
+fn in_which_root_is(owner: Ids) -> io::Result<OwnedFd> {
+    let (lets_go, hold) = rustix::pipe::pipe()?;
     let child = birth::clone(libc::CLONE_NEWUSER)?;
     let Some((child, _)) = child else {
         drop(hold);
-        let _until_the_launcher_lets_go = rustix::io::read(&held, &mut [0_u8]);
+        let _until_the_launcher_lets_go = rustix::io::read(&lets_go, &mut [0_u8]);
         std::process::exit(0);
     };
-    let namespace = describe(child, uid, gid);
+    let namespace = describe(child, owner);
     drop(hold);
     namespace
 }
 
-fn describe(child: Pid, uid: u32, gid: u32) -> io::Result<OwnedFd> {
+fn describe(child: Pid, owner: Ids) -> io::Result<OwnedFd> {
     let child = child.as_raw_nonzero().to_string();
-    map(&child, (0, uid), (0, gid))?;
+    map(&child, Ids { uid: 0, gid: 0 }, owner)?;
     Ok(File::open(format!("/proc/{child}/ns/user"))?.into())
 }

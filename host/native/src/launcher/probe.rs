@@ -9,9 +9,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::birth::clone;
 use super::{Launcher, LauncherError, trying};
 use crate::confine::{has_seccomp, landlock_abi};
+use crate::init::memory_file;
 use crate::packets;
 use crate::protocol::{FromRun, Meet, Start, Task, ToRun};
-use crate::init::memory_file;
 
 /// What runs cannot do without, and what to do where it is missing.
 const NEEDED: [(&str, libc::c_int, &str); 6] = [
@@ -46,7 +46,10 @@ pub(super) fn namespaces() -> Result<(), LauncherError> {
 }
 
 /// Goes through a whole run in which nothing is started, and tells what stood around it.
-pub(super) fn everything(launcher: &mut Launcher, who: &Meet) -> Result<Confinement, LauncherError> {
+pub(super) fn everything(
+    launcher: &mut Launcher,
+    who: &Meet,
+) -> Result<Confinement, LauncherError> {
     if !has_seccomp() {
         let missing = "no seccomp filters: use a kernel with CONFIG_SECCOMP_FILTER".to_owned();
         return Err(LauncherError::Unconfined(missing));
@@ -67,7 +70,7 @@ pub(super) fn everything(launcher: &mut Launcher, who: &Meet) -> Result<Confinem
 
 fn run_nothing(launcher: &mut Launcher, who: &Meet) -> Result<(), LauncherError> {
     let (here, there) = packets::pair().map_err(trying("make a socket"))?;
-    let start = Start { outer_uid: who.outer_uid, outer_gid: who.outer_gid, pack: None };
+    let start = Start { outer: who.outer, pack: None };
     launcher.start(&start, &there);
     drop(there);
     let task = Task {
@@ -86,7 +89,8 @@ fn run_nothing(launcher: &mut Launcher, who: &Meet) -> Result<(), LauncherError>
         let mut waiting = [PollFd::new(&here, PollFlags::IN)];
         poll(&mut waiting, Some(&PATIENCE)).map_err(trying("wait"))?;
         let silent = waiting[0].revents().is_empty();
-        let heard = if silent { None } else { packets::receive(&here).map_err(trying("listen"))? };
+        let heard =
+            if silent { None } else { packets::receive(&here).map_err(trying("listen"))? };
         match heard {
             Some((FromRun::Born | FromRun::Started, _)) => {}
             Some((FromRun::Ended(ending), _)) if ending.code == 0 => return Ok(()),

@@ -80,23 +80,22 @@ impl Namespaces {
         unshare(UnshareFlags::NEWNS).map_err(trying("make a second mount namespace"))?;
         build().map_err(trying("prepare the files of runs"))?;
         let namespaces = Namespaces { host, template: current()? };
-        namespaces.enter(&namespaces.host)?;
+        enter(&namespaces.host)?;
         Ok(namespaces)
     }
 
     /// Does something while in the namespace of the template.
     pub(super) fn in_template<T>(&self, what: impl FnOnce() -> T) -> Result<T, LauncherError> {
-        self.enter(&self.template)?;
+        enter(&self.template)?;
         let result = what();
-        self.enter(&self.host)?;
+        enter(&self.host)?;
         Ok(result)
     }
+}
 
-    fn enter(&self, namespace: &OwnedFd) -> Result<(), LauncherError> {
-        let kind = Some(LinkNameSpaceType::Mount);
-        move_into_link_name_space(namespace.as_fd(), kind)
-            .map_err(trying("change the mount namespace"))
-    }
+fn enter(namespace: &OwnedFd) -> Result<(), LauncherError> {
+    let kind = Some(LinkNameSpaceType::Mount);
+    move_into_link_name_space(namespace.as_fd(), kind).map_err(trying("change the mount namespace"))
 }
 
 /// The caller's mount namespace. By way of the descriptor only: the template has no such file.

@@ -7,6 +7,7 @@ use rustix::process::{Pid, getegid, geteuid};
 use rustix::thread::{UnshareFlags, set_thread_groups, unshare_unsafe};
 
 use super::{LauncherError, trying};
+use crate::protocol::Ids;
 
 /// The program's user and group, as the program sees them.
 pub(crate) const INNER_ID: u32 = 1000;
@@ -16,24 +17,24 @@ pub(super) fn become_owner() -> Result<(), LauncherError> {
     if geteuid().is_root() {
         return set_thread_groups(&[]).map_err(trying("leave the groups of the server"));
     }
-    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    let own = Ids { uid: geteuid().as_raw(), gid: getegid().as_raw() };
     unshare(UnshareFlags::NEWUSER).map_err(trying("make a user namespace"))?;
-    map("self", (uid, uid), (gid, gid)).map_err(trying("map the server's user"))
+    map("self", own, own).map_err(trying("map the server's user"))
 }
 
 /// A child in a new user namespace is [`INNER_ID`] there and `uid` outside.
-pub(super) fn map_child(child: Pid, uid: u32, gid: u32) -> io::Result<()> {
+pub(super) fn map_child(child: Pid, outer: Ids) -> io::Result<()> {
     let child = child.as_raw_nonzero().to_string();
-    map(&child, (INNER_ID, uid), (INNER_ID, gid))
+    map(&child, Ids { uid: INNER_ID, gid: INNER_ID }, outer)
 }
 
-/// Each pair is the id inside and the id outside.
-pub(super) fn map(process: &str, uid: (u32, u32), gid: (u32, u32)) -> io::Result<()> {
+/// Who is `outer` outside of a process's user namespace is `inner` in it.
+pub(super) fn map(process: &str, inner: Ids, outer: Ids) -> io::Result<()> {
     let file = |name: &str| format!("/proc/{process}/{name}");
     // Without this, nobody but root may map groups.
     fs::write(file("setgroups"), "deny")?;
-    fs::write(file("gid_map"), format!("{} {} 1", gid.0, gid.1))?;
-    fs::write(file("uid_map"), format!("{} {} 1", uid.0, uid.1))
+    fs::write(file("gid_map"), format!("{} {} 1", inner.gid, outer.gid))?;
+    fs::write(file("uid_map"), format!("{} {} 1", inner.uid, outer.uid))
 }
 
 /// The launcher leaves namespaces of the server.

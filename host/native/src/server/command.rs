@@ -50,7 +50,8 @@ fn command(program: &Program, interpreters: &Interpreters) -> Result<Command, St
 
 fn in_pack(path: &str) -> Result<String, String> {
     let mut parts = Path::new(path).components();
-    let inside = parts.clone().count() > 0 && parts.all(|part| matches!(part, Component::Normal(_)));
+    let inside =
+        parts.clone().count() > 0 && parts.all(|part| matches!(part, Component::Normal(_)));
     if inside {
         Ok(format!("{PACK_FOLDER}/{path}"))
     } else {
@@ -75,9 +76,9 @@ fn environment(own: &BTreeMap<String, String>) -> Vec<(String, String)> {
 /// The folder of a job's pack, which must lie below that of all packs.
 pub(super) fn pack_folder(job: &NativeJob, packs_dir: &Path) -> Result<Option<PackFolder>, String> {
     let Some(folder) = &job.pack_folder else { return Ok(None) };
-    let path = folder.strip_prefix(packs_dir).map_err(|_| {
-        "the pack's folder does not lie below the folder of all packs".to_owned()
-    })?;
+    let path = folder
+        .strip_prefix(packs_dir)
+        .map_err(|_| "the pack's folder does not lie below the folder of all packs".to_owned())?;
     Ok(Some(PackFolder { base: packs_dir.to_owned(), path: path.to_owned() }))
 }
 

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use super::channel::Channel;
 use crate::NativeError;
 use crate::packets;
-use crate::protocol::{Hello, Meet, Start};
+use crate::protocol::{Hello, Ids, Meet, Start};
 
 /// How long a launcher may take to try the walls.
 const HELLO_PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
@@ -37,7 +37,7 @@ pub(super) enum Identity {
     /// Users from here on, one for each run: never root, whose files they would own.
     Root { first: u32 },
     /// The server's own user; others cannot be had.
-    Own { uid: u32, gid: u32 },
+    Own(Ids),
 }
 
 impl Identity {
@@ -45,14 +45,14 @@ impl Identity {
         if geteuid().is_root() {
             Identity::Root { first }
         } else {
-            Identity::Own { uid: geteuid().as_raw(), gid: getegid().as_raw() }
+            Identity::Own(Ids { uid: geteuid().as_raw(), gid: getegid().as_raw() })
         }
     }
 
-    pub(super) fn of_run(&self, slot: u32) -> (u32, u32) {
+    pub(super) fn of_run(&self, slot: u32) -> Ids {
         match *self {
-            Identity::Root { first } => (first + slot, first + slot),
-            Identity::Own { uid, gid } => (uid, gid),
+            Identity::Root { first } => Ids { uid: first + slot, gid: first + slot },
+            Identity::Own(ids) => ids,
         }
     }
 }
@@ -78,13 +78,13 @@ impl Launchers {
         let closed = Arc::new(AtomicBool::new(false));
         let starter = Starter { args: args.to_vec(), identity: *identity, closed: closed.clone() };
         let (publish, current) = watch::channel(None);
-        let (first, started) = mpsc::channel();
+        let (first, first_word) = mpsc::channel();
         thread::Builder::new()
             .name("native-launcher".into())
             .spawn(move || starter.keep_one(&publish, &first))
             .map_err(NativeError::Start)?;
         let gone = |_| NativeError::Start(io::Error::other("its thread has ended"));
-        let confinement = started.recv().map_err(gone)??;
+        let confinement = first_word.recv().map_err(gone)??;
         Ok((Launchers { current, closed }, confinement))
     }
 
@@ -170,11 +170,13 @@ fn launch(
 }
 
 fn meet(launcher: &OwnedFd, identity: &Identity) -> Result<Confinement, NativeError> {
-    let (outer_uid, outer_gid) = identity.of_run(0);
-    let meet = Meet { outer_uid, outer_gid };
+    let meet = Meet { outer: identity.of_run(0) };
     packets::send(launcher, &meet, &[]).map_err(NativeError::Start)?;
     let mut waiting = [PollFd::new(launcher, PollFlags::IN)];
-    if poll(&mut waiting, Some(&HELLO_PATIENCE)).map_err(|error| NativeError::Start(error.into()))? == 0 {
+    if poll(&mut waiting, Some(&HELLO_PATIENCE))
+        .map_err(|error| NativeError::Start(error.into()))?
+        == 0
+    {
         return Err(NativeError::Start(io::ErrorKind::TimedOut.into()));
     }
     let hello = packets::receive::<Hello>(launcher).map_err(NativeError::Start)?;

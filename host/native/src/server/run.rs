@@ -38,16 +38,16 @@ async fn begin(native: &Native, job: &NativeJob) -> Result<(Life, stdio::Ours), 
     let pack = command::pack_folder(job, &settings.packs_dir).map_err(RunEnd::NotSetUp)?;
     let unable = |error: io::Error| RunEnd::NotSetUp(format!("the server cannot do it: {error}"));
     let task = memory_file(&task).map_err(unable)?;
-    let (ours, theirs) = stdio::pipes(job).map_err(unable)?;
-    let (here, there) = packets::pair().map_err(unable)?;
     let slot = native.slots.take();
-    let (outer_uid, outer_gid) = slot.ids();
+    let outer = slot.ids();
+    let (ours, theirs) = stdio::pipes(job, outer).map_err(unable)?;
+    let (here, there) = packets::pair().map_err(unable)?;
     let life = Life::new(Channel::new(here).map_err(unable)?, slot);
     let [stdin, stdout, stderr] = &theirs;
     let with = [task.as_fd(), stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
     let lost = |_| RunEnd::Lost(Lost::BeforeStart);
     life.channel.send(&ToRun::Begin, &with).await.map_err(lost)?;
-    let start = Start { outer_uid, outer_gid, pack };
+    let start = Start { outer, pack };
     native.launchers.send(&start, there).await.map_err(lost)?;
     Ok((life, ours))
 }
@@ -60,8 +60,7 @@ async fn follow(
     sink: &mut dyn OutputSink,
     stop: StopSignal,
 ) -> RunReport {
-    let signals =
-        Signals { ended: CancellationToken::new(), over_limit: CancellationToken::new() };
+    let signals = Signals { ended: CancellationToken::new(), over_limit: CancellationToken::new() };
     let (open_door, door) = oneshot::channel();
     let patience = Patience::new(&native.settings, &job.limits);
     let supervision = async {

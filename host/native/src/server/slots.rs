@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::launchers::Identity;
+use crate::protocol::Ids;
 
 /// Gives the smallest number that no run has.
 #[derive(Clone)]
@@ -27,7 +28,7 @@ impl Slots {
 
     pub(super) fn take(&self) -> Slot {
         let mut taken = self.0.taken();
-        let number = (0..).find(|number| !taken.contains(number)).unwrap_or(u32::MAX);
+        let number = (0..u32::MAX).find(|number| !taken.contains(number)).unwrap_or(u32::MAX);
         taken.insert(number);
         Slot { number, shared: self.0.clone() }
     }
@@ -35,7 +36,7 @@ impl Slots {
 
 impl Slot {
     /// The outer user and group.
-    pub(super) fn ids(&self) -> (u32, u32) {
+    pub(super) fn ids(&self) -> Ids {
         self.shared.identity.of_run(self.number)
     }
 }
@@ -60,8 +61,8 @@ mod tests {
     fn runs_that_go_on_at_a_time_differ_and_numbers_come_back() {
         let slots = Slots::new(Identity::Root { first: 64_000 });
         let (first, second) = (slots.take(), slots.take());
-        assert_eq!((first.ids(), second.ids()), ((64_000, 64_000), (64_001, 64_001)));
+        assert_eq!((first.ids().uid, second.ids().uid), (64_000, 64_001));
         drop(first);
-        assert_eq!(slots.take().ids().0, 64_000);
+        assert_eq!(slots.take().ids().uid, 64_000);
     }
 }

@@ -5,8 +5,11 @@ use std::os::fd::OwnedFd;
 
 use attune_domain::native::NativeJob;
 use bytes::Bytes;
+use rustix::fs::{Gid, Uid};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe::{self, Receiver, Sender};
+
+use crate::protocol::Ids;
 
 /// The server's ends.
 pub(super) struct Ours {
@@ -23,11 +26,15 @@ pub(super) struct Stdin {
 /// The program's ends: stdin, stdout, stderr.
 pub(super) type Theirs = [OwnedFd; 3];
 
-pub(super) fn pipes(job: &NativeJob) -> io::Result<(Ours, Theirs)> {
+/// The pipes belong to the program's user and group, or it could not open `/dev/stderr`.
+pub(super) fn pipes(job: &NativeJob, owner: Ids) -> io::Result<(Ours, Theirs)> {
     let (pipe, stdin) = pipe::pipe()?;
     let (out, stdout) = pipe::pipe()?;
     let (err, stderr) = pipe::pipe()?;
     let theirs = [stdin.into_blocking_fd()?, out.into_blocking_fd()?, err.into_blocking_fd()?];
+    for pipe in &theirs {
+        rustix::fs::fchown(pipe, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)))?;
+    }
     let stdin = Stdin { pipe, content: job.stdin.clone() };
     Ok((Ours { stdin, stdout, stderr }, theirs))
 }

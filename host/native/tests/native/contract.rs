@@ -36,7 +36,10 @@ pub(crate) const TRIALS: &[Case] = &[
         assert_eq!(ran.report.end, RunEnd::Exited(143));
     }),
     ("a_closed_pipe_ends_whom_it_should", |host| {
-        assert_eq!(host.run(host.script("yes | head -1; echo ${PIPESTATUS[0]}")).well(), "y\n141\n");
+        assert_eq!(
+            host.run(host.script("yes | head -1; echo ${PIPESTATUS[0]}")).well(),
+            "y\n141\n"
+        );
     }),
     ("binary_output_is_passed_as_it_is", |host| {
         let ran = host.run(host.script(r"printf '\x00\xff\xfe\n'"));
@@ -44,6 +47,12 @@ pub(crate) const TRIALS: &[Case] = &[
     }),
     ("no_stdin_is_an_empty_one", |host| {
         assert_eq!(host.run(host.script("cat; echo end")).well(), "end\n");
+    }),
+    ("standard_streams_can_be_opened_by_name", |host| {
+        let mut job = host.script("cat /dev/stdin >/dev/stdout; echo err >/dev/stderr");
+        job.stdin = "in\n".into();
+        let ran = host.run(job);
+        assert_eq!((ran.well(), ran.stderr.as_slice()), ("in\n", b"err\n".as_slice()));
     }),
     ("much_stdin_comes_back", |host| {
         let mut job = host.script("cat");
@@ -57,13 +66,15 @@ pub(crate) const TRIALS: &[Case] = &[
         assert_eq!(host.run(job).well(), "done\n");
     }),
     ("parameters_come_in_a_file_for_the_user_alone", |host| {
-        let mut job = host.script(&format!("stat -c '%a %U' {PARAMETER_FILE}; cat {PARAMETER_FILE}"));
+        let mut job =
+            host.script(&format!("stat -c '%a %U' {PARAMETER_FILE}; cat {PARAMETER_FILE}"));
         job.parameter_file = Some("{\"a\":1}".into());
         assert_eq!(host.run(job).well(), "600 attune\n{\"a\":1}");
     }),
     ("the_environment_is_the_jobs_and_ours", the_environment_is_exact),
     ("arguments_hold_no_script", |host| {
-        let job = host.script("secret=hunter2; tr '\\0' ' ' </proc/self/cmdline; cat /proc/$$/cmdline");
+        let job =
+            host.script("secret=hunter2; tr '\\0' ' ' </proc/self/cmdline; cat /proc/$$/cmdline");
         assert!(!host.run(job).out().contains("hunter2"));
     }),
     ("only_three_descriptors_are_open", |host| {
@@ -86,11 +97,13 @@ pub(crate) const TRIALS: &[Case] = &[
     ("a_pack_elsewhere_is_refused", |host| {
         let mut job = host.script("");
         job.pack_folder = Some("/etc".into());
-        assert!(matches!(host.run(job).report.end, RunEnd::NotSetUp(_)));
+        let end = host.run(job).report.end;
+        assert!(matches!(end, RunEnd::NotSetUp(_)), "{end:?}");
         let mut job = host.script("");
         std::os::unix::fs::symlink("/etc", host.path("packs/link")).unwrap();
         job.pack_folder = Some(host.path("packs/link"));
-        assert!(matches!(host.run(job).report.end, RunEnd::NotSetUp(_)));
+        let end = host.run(job).report.end;
+        assert!(matches!(end, RunEnd::NotSetUp(_)), "{end:?}");
     }),
     ("the_run_knows_its_user_and_its_host", |host| {
         let ran = host.run(host.script("id -un; id -u; id -G; hostname; echo ~"));

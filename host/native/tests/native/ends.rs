@@ -1,6 +1,8 @@
 //! How runs are ended, and that nothing is left of them.
 
 use std::future::pending;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use attune_domain::native::NativeRunner;
@@ -9,9 +11,12 @@ use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Case;
-use crate::host::{Host, Ran, Written};
+use crate::host::{self, Host, Ran, Written};
 
-/// Two ways for a process to leave its session and its parent.
+/// The argument that makes this binary a server that is going to be killed.
+pub(crate) const SERVER: &str = "attune-test-server";
+
+/// Ways for a process to leave its session and its parent.
 const DAEMONS: &str = "setsid sleep 1000 & (setsid bash -c 'sleep 1000 & sleep 1000' &) & \
                        nohup sleep 1000 >/dev/null 2>&1 </dev/null & disown -a; ";
 
@@ -124,24 +129,7 @@ pub(crate) const TRIALS: &[Case] = &[
     }),
     ("a_run_whose_launcher_dies_is_lost_and_the_next_one_works", a_launcher_dies),
     ("a_run_that_is_dropped_dies", a_run_is_dropped),
-    ("runs_die_with_the_room", |host| {
-        let other = Host::start();
-        other.runtime.block_on(async {
-            let (mut sink, mut seen) = Written::new();
-            let job = other.script(&format!("{DAEMONS} echo ready; sleep 1000"));
-            let native = other.native.clone();
-            let run = async move { native.run(job, &mut sink, Box::pin(pending())).await };
-            tokio::select! {
-                report = run => panic!("{report:?}"),
-                _ = seen.wait_for(|bytes| *bytes > 0) => {}
-            }
-        });
-        let (mark, launchers) = (other.mark(), other.launchers());
-        assert!(!launchers.is_empty(), "{mark}");
-        drop(other);
-        wait_until(|| launchers.iter().all(|pid| !is_alive(*pid)));
-        nothing_is_left(host);
-    }),
+    ("runs_die_with_the_server", runs_die_with_the_server),
 ];
 
 /// At once: whoever was told that a run has ended may rely on it.
@@ -149,15 +137,47 @@ fn nothing_is_left(host: &Host) {
     assert_eq!(host.alive(), Vec::<String>::new());
 }
 
+/// A server that is killed has no time to tell anybody anything.
+fn runs_die_with_the_server(_: &Host) {
+    let program = std::env::current_exe().unwrap();
+    let mut server = Command::new(program).arg(SERVER).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let mark = lines.next().unwrap().unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    let (programs, launchers) = (host::programs(&mark).len(), host::launchers(&mark).len());
+    assert!(programs >= 5 && launchers == 2, "{programs} programs, {launchers} launchers");
+    server.kill().unwrap();
+    server.wait().unwrap();
+    wait_until(|| host::programs(&mark).is_empty() && host::launchers(&mark).is_empty());
+    std::fs::remove_dir_all(mark).unwrap();
+}
+
+/// The life of a server that has one run and is going to be killed. Tells its mark, and when the
+/// run has begun.
+pub(crate) fn serve() -> ExitCode {
+    let host = Host::start();
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", host.mark()).unwrap();
+    let (mut sink, mut seen) = Written::new();
+    let job = host.script(&format!("{DAEMONS} echo ready; sleep 1000"));
+    host.runtime.block_on(async {
+        let tell = async {
+            seen.wait_for(|bytes| *bytes > 0).await.unwrap();
+            writeln!(out, "ready").unwrap();
+            pending::<()>().await;
+        };
+        tokio::select! {
+            report = host.native.run(job, &mut sink, Box::pin(pending())) => panic!("{report:?}"),
+            () = tell => {}
+        }
+    });
+    ExitCode::FAILURE
+}
+
 fn wait_until(fact: impl Fn() -> bool) {
     while !fact() {
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-fn is_alive(pid: u32) -> bool {
-    // A zombie has no command line.
-    std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
 fn a_launcher_dies(host: &Host) {

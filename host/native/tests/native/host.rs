@@ -5,7 +5,7 @@ use std::fs;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -144,25 +144,42 @@ impl Host {
 
     /// Command lines of the processes of its runs that are alive now.
     pub(crate) fn alive(&self) -> Vec<String> {
-        let mark = format!("{MARK}={}", self.mark());
-        let ours = |process: &PathBuf| {
-            let environment = fs::read(process.join("environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
-        };
-        let alive = processes().into_iter().filter(ours);
-        alive.map(|process| String::from_utf8_lossy(&cmdline(&process)).into_owned()).collect()
+        let programs = self.programs();
+        programs.iter().map(|process| String::from_utf8_lossy(&cmdline(process)).into()).collect()
+    }
+
+    /// Who the processes of its runs are, as the host sees it.
+    pub(crate) fn program_uids(&self) -> Vec<u32> {
+        let programs = self.programs();
+        programs.iter().filter_map(|process| Some(fs::metadata(process).ok()?.uid())).collect()
+    }
+
+    fn programs(&self) -> Vec<PathBuf> {
+        programs(&self.mark())
     }
 
     /// The launcher and the inits of its runs.
     pub(crate) fn launchers(&self) -> Vec<u32> {
-        let mark = self.mark();
-        let ours = |process: &PathBuf| {
-            cmdline(process).split(|byte| *byte == 0).any(|part| part == mark.as_bytes())
-        };
-        let ours = processes().into_iter().filter(ours);
-        ours.map(|process| process.file_name().unwrap().to_str().unwrap().parse().unwrap())
-            .collect()
+        launchers(&self.mark())
     }
+}
+
+/// Below /proc.
+pub(crate) fn programs(mark: &str) -> Vec<PathBuf> {
+    let mark = format!("{MARK}={mark}");
+    let ours = |process: &PathBuf| {
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+    };
+    processes().into_iter().filter(ours).collect()
+}
+
+pub(crate) fn launchers(mark: &str) -> Vec<u32> {
+    let ours = |process: &PathBuf| {
+        cmdline(process).split(|byte| *byte == 0).any(|part| part == mark.as_bytes())
+    };
+    let ours = processes().into_iter().filter(ours);
+    ours.map(|process| process.file_name().unwrap().to_str().unwrap().parse().unwrap()).collect()
 }
 
 fn processes() -> Vec<PathBuf> {
@@ -245,19 +262,5 @@ fn answer(mut visitor: std::net::TcpStream, action: &str) {
     let length = action.len();
     if read > 0 {
         write!(visitor, "HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{action}").unwrap();
-    }
-}
-
-impl Host {
-    /// Who the processes of its runs are, as the host sees it.
-    pub(crate) fn program_uids(&self) -> Vec<u32> {
-        use std::os::unix::fs::MetadataExt;
-        let mark = format!("{MARK}={}", self.mark());
-        let ours = |process: &PathBuf| {
-            let environment = fs::read(process.join("environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
-        };
-        let ours = processes().into_iter().filter(ours);
-        ours.filter_map(|process| Some(fs::metadata(process).ok()?.uid())).collect()
     }
 }

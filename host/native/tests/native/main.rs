@@ -21,8 +21,11 @@ use libtest_mimic::{Arguments, Failed, Trial};
 const LAUNCHER: &str = "attune-test-launcher";
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some(LAUNCHER) {
-        return attune_native::launcher_main();
+    match std::env::args().nth(1).as_deref() {
+        Some(LAUNCHER) => return attune_native::launcher_main(),
+        Some(ends::SERVER) => return ends::serve(),
+        Some(crowd::COUNTER) => return crowd::count(),
+        _ => {}
     }
     let modules = [contract::TRIALS, ends::TRIALS, walls::TRIALS, crowd::TRIALS];
     let trials = modules.into_iter().flatten().map(trial).collect();

@@ -9,6 +9,7 @@ use attune_domain::key::SealedKey;
 use attune_domain::store::StoreResult;
 use attune_domain::vault::{Place, VaultError};
 use attune_domain::{Json, JsonObject};
+use futures::FutureExt;
 
 use crate::commit;
 use crate::shared::Shared;
@@ -32,13 +33,13 @@ impl Secrets {
         action: &Action,
     ) -> Result<Secrets, Outcome> {
         for _ in 0..ATTEMPTS {
-            let opened = commit::for_sure(shared, || open_all(shared, execution, action)).await;
-            return match opened {
-                Ok(Ok(secrets)) => Ok(secrets),
-                Ok(Err(VaultError::Stale)) => continue,
-                Ok(Err(problem)) => Err(refusal(&problem.to_string())),
-                Err(problem) => Err(refusal(&problem.to_string())),
-            };
+            let open = || open_all(shared, execution, action).boxed();
+            match commit::for_sure(shared, open).await {
+                Ok(Ok(secrets)) => return Ok(secrets),
+                Ok(Err(VaultError::Stale)) => {}
+                Ok(Err(problem)) => return Err(refusal(&problem.to_string())),
+                Err(problem) => return Err(refusal(&problem.to_string())),
+            }
         }
         Err(refusal("they are sealed anew all the time"))
     }

@@ -59,4 +59,5 @@ class WitWorld(wit_world.WitWorld):
 
 
 snapshot.warm_up()
+net.seal()
 snapshot.seal()

@@ -14,6 +14,7 @@ handed to the host as a request, and the response is written back as HTTP/1.1.
     framing.py      bodies
     exchange.py     one exchange through wasi:http
     handles.py      which of the host's handles are dropped, in which order
+    finalizers.py   what those handles have in the place of `weakref.finalize`
     errors.py       the host's errors as exceptions
     waiting.py      pollables and the clock
     selecting.py    `select` and selectors
@@ -21,7 +22,7 @@ handed to the host as a request, and the response is written back as HTTP/1.1.
 The host checks everything, so nothing here is a wall: it says early what will not work, and why.
 """
 
-from . import handles, handshake, openssl, selecting, sockets
+from . import finalizers, handles, handshake, openssl, selecting, sockets
 
 
 def install() -> None:
@@ -29,6 +30,11 @@ def install() -> None:
     sockets.install()
     openssl.install()
     selecting.install()
+
+
+def seal() -> None:
+    """Must come after all imports of a build."""
+    finalizers.install()
 
 
 def forget() -> None:

@@ -6,6 +6,7 @@ on one: that is between it and this class. The connections of the network are th
 Nothing here waits. `sockets.py` does, for what `pollables` names.
 """
 
+import dataclasses
 import errno
 import os
 from typing import NoReturn
@@ -15,15 +16,13 @@ from wit_world.imports.poll import Pollable
 from . import descriptors, errors, framing, handshake, http1, tls_errors
 from .exchange import Exchange
 from .handshake import Handshake
-from .http1 import Peer, Request, Response
+from .http1 import Peer, Request, Requests, Response
 
 READ, WRITE = 1, 2  # As in `selectors`.
 
 _LEAST_AT_ONCE = 8 << 10
 # How much of a response is taken in while its request is still being written.
 _MOST_AHEAD = 64 << 10
-
-_ONLY_HTTP = "only HTTP/1.1, plain or over TLS, is available in Attune's Python sandbox"
 
 
 class Connection:
@@ -40,6 +39,7 @@ class Connection:
         # The handshake that `_opening` is about, if it came in the bytes that were written.
         self._announced: Handshake | None = None
         self._exchange: Exchange | None = None
+        self._requests: Requests | None = None
         self._request: Request | None = None
         self._body: framing.Body | None = None
         self._response: Response | None = None
@@ -64,7 +64,7 @@ class Connection:
         if self.peer.scheme == "https":
             raise tls_errors.failed("TLS within TLS is not available")
         self._check_server_name(wanted.server_name)
-        self.peer = self.peer._replace(scheme="https")
+        self.peer = dataclasses.replace(self.peer, scheme="https")
         self._insecure = wanted.insecure
         self._open()
 
@@ -125,7 +125,7 @@ class Connection:
             raise self._failure
         taken = 0
         while taken < len(data):
-            step = self._take(data[taken:])
+            step = self._take(data[taken:] if taken else data)
             if step == 0:
                 break
             taken += step
@@ -149,18 +149,16 @@ class Connection:
             raise OSError(errno.EBUSY, "a request was written before the last one was answered")
         before = len(self._head)
         self._head += data[: http1.MAX_HEAD]
-        if self._head[:1] == handshake.PREFACE[:1]:
+        if self._head[0] == handshake.PREFACE[0]:
             return self._take_preface(before)
-        if not http1.could_begin_a_request(bytes(self._head)):
-            raise PermissionError(errno.EACCES, f"{_ONLY_HTTP}: {bytes(self._head[:40])!r}")
         end = self._head.find(b"\r\n\r\n", max(0, before - 3))
-        if end < 0 and len(self._head) > http1.MAX_HEAD:
-            raise OSError(errno.EMSGSIZE, "the head of the request is too large")
         if end < 0:
+            http1.refuse_other_protocols(bytes(self._head))
+            if len(self._head) > http1.MAX_HEAD:
+                raise OSError(errno.EMSGSIZE, "the head of the request is too large")
             return len(self._head) - before
-        head = bytes(self._head[:end])
+        self._begin(end)
         self._head.clear()
-        self._begin(head)
         return end + 4 - before
 
     def _take_preface(self, before: int) -> int:
@@ -182,20 +180,22 @@ class Connection:
             self._failure, self._ended = None, True
         return end + 1 - before
 
-    def _begin(self, head: bytes) -> None:
+    def _begin(self, end: int) -> None:
+        """Send the request whose head ends there."""
         assert self.peer
-        request = http1.parse_request(head, self.peer)
-        body = framing.body(request.length)
+        if self._requests is None:
+            self._requests = Requests(self.peer)
+        request = self._requests.parse(self._head, end)
+        body = None if request.length == 0 else framing.body(request.length)
         self._exchange = Exchange(
             self.peer,
             request.method,
             request.path,
             request.fields,
-            has_body=not body.complete,
+            has_body=body is not None,
             insecure=self._insecure,
         )
-        self._request, self._response = request, None
-        self._body = None if body.complete else body
+        self._request, self._response, self._body = request, None, body
         if self._body and request.waits_for_continue:
             self._incoming += b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -232,6 +232,11 @@ class Connection:
         if self._failure:
             raise self._failure
         return b"" if self._ended else None
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether a request is under way of whose answer nothing has been seen yet."""
+        return self._exchange is not None and self._response is None and not self._incoming
 
     @property
     def pending(self) -> int:
@@ -340,7 +345,7 @@ class Connection:
         if self._has_spoken:
             self._end()
         elif not self._failure:
-            text = f"{_ONLY_HTTP}, where the client speaks first"
+            text = f"{http1.ONLY_HTTP}, where the client speaks first"
             self._failure = PermissionError(errno.EACCES, text)
 
     # Ending.

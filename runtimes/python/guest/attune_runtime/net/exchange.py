@@ -12,17 +12,16 @@ from .handles import Handles
 from .http1 import Field, Peer
 
 _METHODS = {
-    "CONNECT": types.Method_Connect,
-    "DELETE": types.Method_Delete,
-    "GET": types.Method_Get,
-    "HEAD": types.Method_Head,
-    "OPTIONS": types.Method_Options,
-    "PATCH": types.Method_Patch,
-    "POST": types.Method_Post,
-    "PUT": types.Method_Put,
-    "TRACE": types.Method_Trace,
+    "CONNECT": types.Method_Connect(),
+    "DELETE": types.Method_Delete(),
+    "HEAD": types.Method_Head(),
+    "OPTIONS": types.Method_Options(),
+    "PATCH": types.Method_Patch(),
+    "POST": types.Method_Post(),
+    "PUT": types.Method_Put(),
+    "TRACE": types.Method_Trace(),
 }
-_SCHEMES = {"http": types.Scheme_Http, "https": types.Scheme_Https}
+_SCHEMES = {"http": types.Scheme_Http(), "https": types.Scheme_Https()}
 _INSECURE: Field = ("attune-insecure-tls", b"true")
 
 _MOST_AT_ONCE = 64 << 10
@@ -51,6 +50,9 @@ class Exchange:
         self._handles = Handles()
         self._body: Any = None
         self._output: Any = None
+        # What comes back, as far as it is known: the promise of a response, the response, its body.
+        self._promise: Any = None
+        self._response: Any = None
         self._input: Any = None
         # What to wait for; each is made when somebody waits, and kept.
         self._writable: Pollable | None = None
@@ -58,21 +60,20 @@ class Exchange:
         self.body_is_open = has_body
         self._flushing = False
         self._ended = False
-        sent = [*(fields or []), *([_INSECURE] if insecure else [])]
         try:
-            self._start(peer, method, path, sent)
+            sent = fields or []
+            self._start(peer, method, path, [*sent, _INSECURE] if insecure else sent)
         except BaseException:
             self.close()
             raise
 
     def _start(self, peer: Peer, method: str, path: str, fields: list[Field]) -> None:
-        hold, release = self._handles.hold, self._handles.release
+        hold = self._handles.hold
         try:
-            head = hold(types.Fields.from_list(fields))
-            request = hold(types.OutgoingRequest(release(head)))
-            known = _METHODS.get(method)
-            request.set_method(known() if known else types.Method_Other(method))
-            request.set_scheme(_SCHEMES[peer.scheme]())
+            request = hold(types.OutgoingRequest(types.Fields.from_list(fields)))
+            if method != "GET":  # Which is what a new one has.
+                request.set_method(_METHODS.get(method) or types.Method_Other(method))
+            request.set_scheme(_SCHEMES[peer.scheme])
             request.set_authority(peer.authority)
             request.set_path_with_query(path)
         except Err as error:
@@ -82,7 +83,7 @@ class Exchange:
             self._body = hold(request.body())
             self._output = hold(self._body.write())
         try:
-            self._response = hold(outgoing_handler.handle(release(request), None))
+            self._promise = hold(outgoing_handler.handle(self._handles.release(request), None))
         except Err as error:
             raise errors.exception(error.value) from None
 
@@ -95,9 +96,9 @@ class Exchange:
             taken = min(room, len(data), _MOST_AT_ONCE)
             if taken and self._output:
                 self._output.write(bytes(data[:taken]))
-        except Err:
+        except Err as error:
             # The peer has heard enough: its response, or its error, will tell why.
-            self._abandon_body()
+            self._abandon_body(error)
             return len(data)
         return taken
 
@@ -107,8 +108,8 @@ class Exchange:
         if self._output:
             try:
                 self._output.flush()
-            except Err:
-                self._abandon_body()
+            except Err as error:
+                self._abandon_body(error)
             else:
                 self._flushing = True
                 self._go_on_finishing()
@@ -118,8 +119,8 @@ class Exchange:
         try:
             if self._output.check_write() == 0:
                 return
-        except Err:
-            self._abandon_body()
+        except Err as error:
+            self._abandon_body(error)
         else:
             self._drop_output()
             self._finish_body()
@@ -136,7 +137,8 @@ class Exchange:
         self._handles.drop(self._output)
         self._writable = self._output = None
 
-    def _abandon_body(self) -> None:
+    def _abandon_body(self, error: Err[Any]) -> None:
+        _drop_cause(error)
         self._drop_output()
         self._handles.drop(self._body)
         self._body, self._flushing = None, False
@@ -144,7 +146,8 @@ class Exchange:
     def is_writable(self) -> bool:
         try:
             return self._output is None or self._flushing or self._output.check_write() > 0
-        except Err:
+        except Err as error:
+            _drop_cause(error)
             return True
 
     # The response.
@@ -153,7 +156,7 @@ class Exchange:
         """The head of the response; None while there is none."""
         if self._flushing:
             self._go_on_finishing()
-        outcome = self._response.get()
+        outcome = self._promise.get()
         if outcome is None:
             return None
         if self._readable:
@@ -161,12 +164,9 @@ class Exchange:
             self._readable = None
         if isinstance(outcome.value, Err):
             raise errors.exception(outcome.value.value)
-        response = self._handles.hold(outcome.value.value)
-        with response.headers() as fields:
-            lowered = [(name.lower(), value) for name, value in fields.entries()]
-            head = Head(response.status(), lowered)
-        self._input = self._handles.hold(self._handles.hold(response.consume()).stream())
-        return head
+        self._response = self._handles.hold(outcome.value.value)
+        with self._response.headers() as fields:
+            return Head(self._response.status(), fields.entries())
 
     def read(self, count: int) -> bytes | None:
         """Bytes of the response's body: None while there are none, b"" at its end."""
@@ -174,6 +174,10 @@ class Exchange:
             self._go_on_finishing()
         if self._ended:
             return b""
+        if self._input is None:
+            # Only now: many a response has no body.
+            body = self._handles.hold(self._response.consume())
+            self._input = self._handles.hold(body.stream())
         try:
             return self._input.read(min(count, _MOST_AT_ONCE)) or None
         except Err as error:
@@ -192,7 +196,7 @@ class Exchange:
     def pollables_to_read(self) -> list[Pollable]:
         """What to wait for until `head` or `read` may have something."""
         if self._readable is None:
-            source = self._input or self._response
+            source = self._input or self._promise
             self._readable = self._handles.hold(source.subscribe())
         return [self._readable, *([self.pollable_to_write()] if self._flushing else [])]
 
@@ -202,6 +206,12 @@ class Exchange:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _drop_cause(error: Err[Any]) -> None:
+    """Why a stream failed is a handle as well."""
+    if isinstance(error.value, streams.StreamError_LastOperationFailed):
+        error.value.value.__exit__(None, None, None)
 
 
 def _failure(error: Any) -> OSError:

@@ -18,14 +18,12 @@ class Handles:
         _open.add(self)
 
     def hold(self, handle: Any) -> Any:
-        # The exit handlers of a script must not take handles from under its objects.
-        handle.finalizer.atexit = False
         self._held.append(handle)
         return handle
 
     def release(self, handle: Any) -> Any:
         """Stop holding it: it is about to be handed to the host."""
-        self._held = [held for held in self._held if held is not handle]
+        self._held.remove(handle)
         return handle
 
     def drop(self, handle: Any) -> None:

@@ -6,7 +6,8 @@ readers could understand in two ways is an error.
 
 import errno
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import NamedTuple, NoReturn
 
@@ -20,10 +21,13 @@ Field = tuple[str, bytes]
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rb"(%s) ([!-~\x80-\xff]+) HTTP/1\.([01])" % _TOKEN)
-_FIELD_LINE = re.compile(rb"(%s):[ \t]*(.*?)[ \t]*" % _TOKEN, re.DOTALL)
-_NOT_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_FIELD_LINE = re.compile(rb"(%s):([^\x00-\x08\x0a-\x1f\x7f]*)" % _TOKEN)
 _BEGINNING = re.compile(rb"%s( [^\r\n]*\r?)?" % _TOKEN)
 
+ONLY_HTTP = "only HTTP/1.1, plain or over TLS, is available in Attune's Python sandbox"
+
+# What is not only passed on.
+_HEEDED = frozenset("connection content-length expect host transfer-encoding upgrade".split())
 # About one connection only, or for the host to say. `attune-*` is how the host is spoken to.
 _NOT_SENT = frozenset(
     """
@@ -35,7 +39,9 @@ _NOT_TOLD = frozenset("connection keep-alive proxy-connection transfer-encoding 
 _FOR_THE_HOST = "attune-"
 
 _BODILESS = (204, 304)
-_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus
+}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -53,14 +59,24 @@ class Request(NamedTuple):
     waits_for_continue: bool
 
 
-class Peer(NamedTuple):
+class _Fields(NamedTuple):
+    """The fields of a head, understood."""
+
+    sent: list[Field]
+    length: int | None
+    closes: bool
+    waits_for_continue: bool
+
+
+@dataclass(frozen=True)
+class Peer:
     """Where a connection leads."""
 
     scheme: str
     host: str
     port: int
 
-    @property
+    @cached_property
     def authority(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
@@ -72,64 +88,88 @@ class Peer(NamedTuple):
         return host.rstrip(".") == own and (port or _DEFAULT_PORTS[self.scheme]) == self.port
 
 
-def could_begin_a_request(data: bytes) -> bool:
-    """Whether bytes, of which there is at least one, are a request as far as they go."""
+class Requests:
+    """Understands the heads of the requests that are sent to one peer."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        # Clients write the same fields again and again, and whole heads when they ask whether
+        # something has happened by now.
+        self._last: tuple[bytes, Request] | None = None
+        self._last_fields: tuple[bytes, _Fields] | None = None
+
+    def parse(self, data: bytearray, end: int) -> Request:
+        """Understand a head, which ends there with an empty line."""
+        head = bytes(data[:end])
+        if self._last is None or self._last[0] != head:
+            self._last = head, self._parse(head, data)
+        return self._last[1]
+
+    def _parse(self, head: bytes, data: bytearray) -> Request:
+        first, _, lines = head.partition(b"\r\n")
+        line = _REQUEST_LINE.fullmatch(first)
+        if line is None:
+            refuse_other_protocols(bytes(data))
+            _invalid(f"not a request line of HTTP/1.1: {first[:100]!r}")
+        method, target, minor = line.groups()
+        path = _path(method, target.decode("latin-1"), self._peer)
+        if self._last_fields is None or self._last_fields[0] != lines:
+            self._last_fields = lines, _understood(lines, self._peer)
+        sent, length, closes, waits_for_continue = self._last_fields[1]
+        old = minor == b"0"
+        return Request(method.decode(), path, sent, length, old or closes, old, waits_for_continue)
+
+
+def refuse_other_protocols(data: bytes) -> None:
+    """For bytes, of which there is at least one, that are no request as far as they go."""
     line, newline, _ = data.partition(b"\n")
     form = _REQUEST_LINE if newline else _BEGINNING
-    return form.fullmatch(line.removesuffix(b"\r") if newline else line) is not None
+    if form.fullmatch(line.removesuffix(b"\r") if newline else line) is None:
+        raise PermissionError(errno.EACCES, f"{ONLY_HTTP}: {data[:40]!r}")
 
 
-def parse_request(head: bytes, peer: Peer) -> Request:
-    """Understand a head, without the empty line that ends it."""
-    first, *lines = head.split(b"\r\n")
-    line = _REQUEST_LINE.fullmatch(first)
-    if line is None:
-        _invalid(f"not a request line of HTTP/1.1: {first[:100]!r}")
-    method, target, minor = line.groups()
-    fields = [_parse_field(line) for line in lines]
-    options = _tokens(fields, "connection")
-    old = minor == b"0"
-    path = _path(method, target.decode("latin-1"), peer)
-    _refuse_upgrade(fields)
-    _check_host(fields, peer)
-    sent = [field for field in fields if _is_sent(field[0])]
-    if sum(len(name) + len(value) + _FIELD_COST for name, value in sent) > _MAX_FIELDS:
+def _understood(lines: bytes, peer: Peer) -> _Fields:
+    sent: list[Field] = []
+    heeded: dict[str, list[bytes]] = {}
+    size = 0
+    for line in lines.split(b"\r\n") if lines else ():
+        name, value = _parse_field(line)
+        if name in _HEEDED:
+            heeded.setdefault(name, []).append(value)
+        if name not in _NOT_SENT and not name.startswith(_FOR_THE_HOST):
+            sent.append((name, value))
+            size += len(name) + len(value) + _FIELD_COST
+    if "upgrade" in heeded and _tokens(heeded["upgrade"]):
+        _refuse("a connection cannot change its protocol (Upgrade, websockets)")
+    _check_host(heeded.get("host", []), peer)
+    if size > _MAX_FIELDS:
         raise OSError(errno.EMSGSIZE, "the head of the request is too large")
-    return Request(
-        method=method.decode(),
-        path=path,
-        fields=sent,
-        length=_body_length(fields),
-        closes=old or "close" in options,
-        old=old,
-        waits_for_continue="100-continue" in _tokens(fields, "expect"),
+    return _Fields(
+        sent=sent,
+        length=_body_length(heeded),
+        closes="close" in _tokens(heeded.get("connection")),
+        waits_for_continue="100-continue" in _tokens(heeded.get("expect")),
     )
 
 
 def _parse_field(line: bytes) -> Field:
     field = _FIELD_LINE.fullmatch(line)
-    if field is None or _NOT_IN_VALUE.search(field[2]):
+    if field is None:
         _invalid(f"not a header field: {line[:100]!r}")
-    return field[1].decode().lower(), field[2]
+    return field[1].decode().lower(), field[2].strip(b" \t")
 
 
-def _is_sent(name: str) -> bool:
-    return name not in _NOT_SENT and not name.startswith(_FOR_THE_HOST)
-
-
-def _values(fields: Iterable[Field], name: str) -> list[str]:
-    return [value.decode("latin-1") for key, value in fields if key == name]
-
-
-def _tokens(fields: Iterable[Field], name: str) -> list[str]:
+def _tokens(values: list[bytes] | None) -> list[str]:
     """The items of a field that is a list."""
-    joined = ",".join(_values(fields, name)).lower()
+    if not values:
+        return []
+    joined = b",".join(values).decode("latin-1").lower()
     return [item.strip() for item in joined.split(",") if item.strip()]
 
 
-def _body_length(fields: list[Field]) -> int | None:
-    codings = _tokens(fields, "transfer-encoding")
-    lengths = set(_tokens(fields, "content-length"))
+def _body_length(heeded: dict[str, list[bytes]]) -> int | None:
+    codings = _tokens(heeded.get("transfer-encoding"))
+    lengths = set(_tokens(heeded.get("content-length")))
     if codings and (lengths or codings != ["chunked"]):
         _invalid("Content-Length and Transfer-Encoding contradict each other, or are not known")
     if codings:
@@ -139,18 +179,13 @@ def _body_length(fields: list[Field]) -> int | None:
     return int(lengths.pop()) if lengths else 0
 
 
-def _refuse_upgrade(fields: list[Field]) -> None:
-    if _tokens(fields, "upgrade"):
-        _refuse("a connection cannot change its protocol (Upgrade, websockets)")
-
-
-def _check_host(fields: list[Field], peer: Peer) -> None:
-    hosts = _values(fields, "host")
+def _check_host(hosts: list[bytes], peer: Peer) -> None:
     if len(hosts) > 1:
         _invalid("more than one Host field")
-    if hosts and hosts[0] and not peer.is_named(hosts[0]):
+    host = hosts[0].decode("latin-1") if hosts else ""
+    if host and not peer.is_named(host):
         _refuse(
-            f"the Host field says {hosts[0]!r}, but the connection leads to {peer.authority!r}: "
+            f"the Host field says {host!r}, but the connection leads to {peer.authority!r}: "
             "requests go to the address that was connected to, under its name"
         )
 
@@ -197,20 +232,30 @@ class Response(NamedTuple):
 
 def response(request: Request, status: int, fields: list[Field]) -> Response:
     """Write the head of a response so that its body can follow on the same connection."""
-    length: int | None = 0 if request.method == "HEAD" or status in _BODILESS else None
-    if length is None:
-        length = _told_length(fields)
+    lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status]
+    lengths = []
+    for name, value in fields:
+        name = name.lower()
+        if name not in _NOT_TOLD:
+            lines.append(name.encode() + b": " + value)
+        if name == "content-length":
+            lengths.append(value)
+    if request.method == "HEAD" or status in _BODILESS:
+        length: int | None = 0
+    else:
+        length = _told_length(lengths)
     chunked = length is None and not request.old
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}".encode()]
-    lines += [name.encode() + b": " + value for name, value in fields if name not in _NOT_TOLD]
     if chunked:
         lines.append(b"transfer-encoding: chunked")
     if request.closes:
         lines.append(b"connection: close")
-    return Response(b"\r\n".join([*lines, b"", b""]), length, chunked)
+    lines.append(b"\r\n")
+    return Response(b"\r\n".join(lines), length, chunked)
 
 
-def _told_length(fields: list[Field]) -> int | None:
-    lengths = set(_tokens(fields, "content-length"))
-    length = lengths.pop() if len(lengths) == 1 else ""
+def _told_length(lengths: list[bytes]) -> int | None:
+    if len(lengths) == 1 and lengths[0].isdigit():
+        return int(lengths[0])
+    told = set(_tokens(lengths))
+    length = told.pop() if len(told) == 1 else ""
     return int(length) if length.isascii() and length.isdigit() else None

@@ -81,7 +81,9 @@ class Socket:
         return self._connection
 
     def _to_peer(self) -> Connection:
-        connection = self._held()
+        connection = self._connection
+        if connection is None:
+            _fail(errno.EBADF)
         if connection.peer is None:
             _fail(errno.ENOTCONN)
         return connection
@@ -112,10 +114,10 @@ class Socket:
     # Writing.
 
     def send(self, data: Buffer, flags: int = 0) -> int:
-        return self._write(_bytes_of(data), Deadline(self.timeout))
+        return self._write(bytes_of(data))
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
-        rest = _bytes_of(data)
+        rest = bytes_of(data)
         deadline = Deadline(self.timeout)
         while rest:
             rest = rest[self._write(rest, deadline) :]
@@ -128,7 +130,7 @@ class Socket:
     def sendto(self, data: Buffer, *flags_and_address: Any) -> int:
         return self.send(data)
 
-    def _write(self, data: memoryview, deadline: Deadline) -> int:
+    def _write(self, data: memoryview, deadline: Deadline | None = None) -> int:
         connection = self._to_peer()
         if not self._can_write:
             _fail(errno.EPIPE)
@@ -138,6 +140,8 @@ class Socket:
                 return taken
             if self.timeout == 0.0:
                 _fail(errno.EAGAIN)
+            # Not made before: nearly every write is taken at once.
+            deadline = deadline or Deadline(self.timeout)
             deadline.wait(connection.pollables(WRITE))
 
     # Reading.
@@ -150,6 +154,9 @@ class Socket:
             return b""
         read = connection.peek if flags & _PEEK else connection.read
         deadline = Deadline(self.timeout)
+        if connection.awaits_answer and self.timeout != 0.0:
+            # To look first would be a call of the host in vain.
+            deadline.wait(connection.pollables(READ))
         while (data := read(bufsize)) is None:
             if self.timeout == 0.0:
                 _fail(errno.EAGAIN)
@@ -160,7 +167,7 @@ class Socket:
         return data
 
     def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
-        with memoryview(buffer).cast("B") as view:
+        with bytes_of(buffer) as view:
             data = self.recv(nbytes or len(view), flags)
             view[: len(data)] = data
         return len(data)
@@ -282,8 +289,10 @@ def _pending_error(connection: Connection) -> int:
     return 0
 
 
-def _bytes_of(data: Buffer) -> memoryview:
-    return memoryview(data).cast("B")
+def bytes_of(data: Buffer) -> memoryview:
+    """A view of plain bytes. A cast costs more than to see that none is needed."""
+    view = memoryview(data)
+    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 
 
 def _get_default_timeout() -> float | None:

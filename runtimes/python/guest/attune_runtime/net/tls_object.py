@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import handshake, tls_errors
 from .handshake import Handshake
-from .sockets import Socket, wait_until_opened
+from .sockets import Socket, bytes_of, wait_until_opened
 
 if TYPE_CHECKING:
     from .tls_context import _SSLContext
@@ -76,8 +76,7 @@ class _SSLSocket:
     def _read_into(self, data: bytes, buffer: Any) -> Any:
         if buffer is None:
             return data
-        with memoryview(buffer).cast("B") as view:
-            view[: len(data)] = data
+        bytes_of(buffer)[: len(data)] = data
         return len(data)
 
     def getpeercert(self, binary_form: bool = False) -> Any:

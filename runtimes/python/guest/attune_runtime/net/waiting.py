@@ -26,6 +26,9 @@ class Deadline:
 def ready(pollables: Sequence[Pollable], timeout: float | None) -> list[int]:
     """The places of those that became ready in time."""
     if timeout is None:
+        if len(pollables) == 1:
+            pollables[0].block()
+            return [0]
         return poll(list(pollables))
     if not pollables:
         time.sleep(timeout)

@@ -41,6 +41,14 @@ def half_sent():
     return sock
 
 
+def sent_in_vain():
+    sock = half_sent()
+    host.deaf = True
+    sock.sendall(b"x" * 10)
+    host.deaf = False
+    return sock
+
+
 def half_connected():
     sock = socket.socket()
     sock.setblocking(False)
@@ -84,8 +92,8 @@ def loop_without_an_end():
 
 
 for leave in (
-    *(half_read, in_a_cycle, in_an_error, half_sent, half_connected, timed_out, detached),
-    *(closed_twice, loop_without_an_end),
+    *(half_read, in_a_cycle, in_an_error, half_sent, sent_in_vain, half_connected, timed_out),
+    *(detached, closed_twice, loop_without_an_end),
 ):
     kept = leave()
     during = len(host.handles)
