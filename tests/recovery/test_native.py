@@ -16,6 +16,7 @@ from support.server import Server
 from support.wait import wait_until
 
 SignIn = Callable[[Server], Api]
+StartServer = Callable[..., Server]
 
 # Nothing of it ends by itself.
 DEAF = "trap '' TERM HUP INT; setsid sleep 600 & (setsid sleep 600 &); echo begun; sleep 600"
@@ -120,7 +121,7 @@ def test_ctrl_c_lets_running_work_finish(small_server: Server, signed_in: SignIn
 
 
 @pytest.mark.allow_log("the time to finish is over")
-def test_draining_has_an_end(start_server: Callable[..., Server], signed_in: SignIn) -> None:
+def test_draining_has_an_end(start_server: StartServer, signed_in: SignIn) -> None:
     server = start_server(drain_seconds=1)
     sign = unique("sign")
     number = begin(signed_in(server), sign)

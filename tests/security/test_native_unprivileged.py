@@ -15,7 +15,7 @@ from support.native import Programs, Shell, hostile, python, shell
 from support.packs import unique
 from support.processes import marked
 from support.runs import going_on
-from support.server import CACHE, HOST_CANARY, LOGIN, PASSWORD, Server, link_tree
+from support.server import CACHE, HOST_CANARY, LOGIN, PASSWORD, Server
 
 USER = 54_321
 
@@ -27,12 +27,9 @@ def shared_server() -> Iterator[Server]:
         pytest.skip("the other servers of these tests are ordinary users already")
     home = Path(tempfile.mkdtemp(prefix="attune-ordinary-"))
     server = Server(home, None)
-    link_tree(CACHE, server.data / "cache")
-    # Files that are linked belong to other servers as well, so each is copied.
-    for file in [path for path in server.data.rglob("*") if path.is_file()]:
-        copy = file.with_suffix(".copy")
-        shutil.copy2(file, copy)
-        copy.rename(file)
+    server.shares_cache = False
+    if CACHE.exists():
+        shutil.copytree(CACHE, server.data / "cache")
     home.chmod(0o755)
     subprocess.run(["chown", "-R", f"{USER}:{USER}", str(home)], check=True)
     ids = ("--reuid", str(USER), "--regid", str(USER), "--clear-groups")
