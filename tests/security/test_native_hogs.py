@@ -212,6 +212,18 @@ time.sleep(600)
 """
 
 
+# Reading needs no page, but a table of pages for each of the places.
+TABLES = """
+import mmap, time
+NORESERVE = 0x4000
+flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE
+area = mmap.mmap(-1, 300 << 30, flags=flags, prot=mmap.PROT_READ)
+for at in range(0, 300 << 30, 2 << 20):
+    area[at]
+time.sleep(5)
+"""
+
+
 @pytest.mark.parametrize(
     "program",
     [
@@ -220,8 +232,9 @@ time.sleep(600)
         python(FAMILY, timeout=60),
         shell("x=x; while :; do x=$x$x; done"),
         shell("grep -a x /dev/zero"),
+        python(TABLES),
     ],
-    ids="heap mappings family bash command".split(),
+    ids="heap mappings family bash command tables".split(),
 )
 def test_a_memory_hog(admin: Api, server: Server, sign: str, program: Program) -> None:
     pack = Programs(admin, hog=program)
