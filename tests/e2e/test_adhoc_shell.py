@@ -301,12 +301,15 @@ def test_the_runtime_s_other_names(shell: Shell, alias: str) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["core.python", "core.nodejs", "core.native", "python", "node"])
-def test_other_runtimes_need_a_file(shell: Shell, runtime: str) -> None:
-    for entrypoint in ("echo hi", "/bin/echo", "nothing.py"):
-        ended = shell.api.run(shell.action(entrypoint, runtime_ref=runtime))
-        assert (ended["status"], ended["result"]["succeeded"]) == ("failed", False)
-        assert "no executable content" in ended["result"]["error"]
-        assert "stdout" not in ended["result"]
+def test_other_runtimes_need_a_file(shell: Shell, admin: Api, runtime: str) -> None:
+    with_files = unique()
+    data(admin.upload(small_pack(with_files)), 201)
+    for maker in (shell, Shell(admin, with_files)):
+        for entrypoint in ("echo hi", "/bin/echo", "nothing.py"):
+            ended = admin.run(maker.action(entrypoint, runtime_ref=runtime))
+            assert (ended["status"], ended["result"]["succeeded"]) == ("failed", False)
+            assert "no executable content" in ended["result"]["error"]
+            assert "stdout" not in ended["result"]
 
 
 @pytest.mark.parametrize("runtime", ["core.ruby", "core.perl", "core.nonsense"])
