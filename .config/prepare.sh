@@ -13,6 +13,11 @@ if [ "${1-}" = test ]; then
     [ -d /usr/lib/postgresql ] || missing+=(postgresql)
     command -v faketime >/dev/null || missing+=(faketime)
     command -v openssl >/dev/null || missing+=(openssl)
+    # What native actions find is what the system has, not what a user's PATH adds.
+    system=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    PATH=$system command -v python3 >/dev/null || missing+=(python3)
+    PATH=$system command -v node >/dev/null || missing+=(nodejs)
+    PATH=$system command -v curl >/dev/null || missing+=(curl)
 fi
 
 if ! command -v cargo >/dev/null; then

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from support.api import SECRETS, Api, Json, data
 from support.keys import KEYS, add_key, value_of
 from support.packs import archive_files, pack_files, unique
 from support.wait import wait_until
 
 HIDDEN = "***"
-FUNCTION = "def run(params, context):\n    return {'params': params, 'secrets': context['secrets']}\n"
+FUNCTION = (
+    "def run(params, context):\n    return {'params': params, 'secrets': context['secrets']}\n"
+)
 SHOW = "import json, sys\nprint(json.dumps(json.load(sys.stdin)))\n"
 LEAK = """
 import json, sys, time
@@ -122,7 +125,7 @@ def test_an_encrypted_value_is_taken_out_of_what_is_kept(pack: Pack, kind: str) 
     value = secret("hunter")
     pack.key("word", value, encrypted=True)
     if kind == "native":
-        body = f'echo "out $word"; printf %s "${{word:0:7}}"; sleep 0.3; echo "${{word:7}}"'
+        body = 'echo "out $word"; printf %s "${word:0:7}"; sleep 0.3; echo "${word:7}"'
         action = pack.shell(body + '; echo "err $word" >&2; exit 3')
     else:
         leaking = Pack(pack.api)

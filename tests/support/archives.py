@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import tarfile
 from collections.abc import Iterable
 
@@ -12,10 +13,27 @@ Member = tuple[tarfile.TarInfo, bytes]
 
 def with_members(ref: str, members: Iterable[Member]) -> bytes:
     """A good pack of this ref, and then these members."""
+    own = [_file(name, content) for name, content in pack_files(ref, run="print(1)\n").items()]
+    return _packed(itertools.chain(own, members))
+
+
+def with_modes(files: dict[str, bytes], modes: dict[str, int]) -> bytes:
+    """A pack of these files, some of which claim modes of their own."""
+    members = [_file(name, content) for name, content in files.items()]
+    for info, _ in members:
+        info.mode = modes.get(info.name, 0o644)
+    return _packed(members)
+
+
+def with_link(files: dict[str, bytes], name: str, target: str) -> bytes:
+    """A pack of these files, one of which is a link instead."""
+    others = [_file(path, content) for path, content in files.items() if path != name]
+    return _packed([*others, _special(name, tarfile.SYMTYPE, target)])
+
+
+def _packed(members: Iterable[Member]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for name, content in pack_files(ref, run="print(1)\n").items():
-            tar.addfile(*_opened(_file(name, content)))
         for member in members:
             tar.addfile(*_opened(member))
     return gzip.compress(packed.getvalue(), compresslevel=6)

@@ -4,6 +4,7 @@ import gzip
 import io
 import tarfile
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 
 from support.api import Api, data
@@ -28,13 +29,15 @@ def archive_folder(folder: Path, below: str = ".") -> bytes:
     return archive_files(files, below)
 
 
-def archive_files(files: dict[str, bytes], below: str = ".") -> bytes:
+def archive_files(
+    files: dict[str, bytes], below: str = ".", executable: Collection[str] = ()
+) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, content in files.items():
             member = tarfile.TarInfo(f"{below}/{name}")
             member.size = len(content)
-            member.mode = 0o644
+            member.mode = 0o755 if name in executable else 0o644
             tar.addfile(member, io.BytesIO(content))
     return gzip.compress(packed.getvalue(), compresslevel=1)
 

@@ -1,8 +1,11 @@
 """Runs that a test wants in the middle of what they do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from support.api import Api, data, error
+from support.api import TERMINAL, Api, data, error
+from support.processes import marked
 from support.sse import events
 from support.wait import wait_until
 
@@ -13,6 +16,20 @@ def begun(api: Api, action: str = "sleeper", pack: str = "behaviour", **paramete
     path = f"/api/v1/executions/{number}/logs/stdout/stream"
     assert any("begun" in event.data for event in events(api, path))
     return number
+
+
+@contextmanager
+def going_on(api: Api, number: int, sign: str = "", processes: int = 1) -> Iterator[int]:
+    """A run that is cancelled after it was looked at; begun if so many processes of it have this
+    sign in their environment."""
+    try:
+        while sign and len(marked(sign)) < processes:
+            assert api.execution(number)["status"] not in TERMINAL, api.execution(number)
+        yield number
+    finally:
+        api.cancel(number)
+        ended = api.ended(number)
+    assert ended["status"] == "cancelled", ended
 
 
 def accepted_until_full(api: Api) -> list[int]:

@@ -35,6 +35,8 @@ class Server:
         self.variables = default_variables()
         # Words before the command: where and as whom it runs.
         self.within: tuple[str, ...] = ()
+        # Not for a server of another user: whoever links a file shares its owner.
+        self.shares_cache = True
         self.data = data_dir or home / "data"
         self.log = home / "server.log"
         self.url = ""
@@ -46,7 +48,8 @@ class Server:
     def start(self, listen: str = "127.0.0.1:0") -> "Server":
         """Start and wait until it says that it is ready."""
         assert not self.running, "already started"
-        link_tree(CACHE, self.data / "cache")
+        if self.shares_cache:
+            link_tree(CACHE, self.data / "cache")
         command = [*self.within, str(BINARY), "serve"]
         command += ["--listen", listen, "--data-dir", str(self.data)]
         for name, value in self.settings.items():
@@ -56,7 +59,8 @@ class Server:
                 command, stdout=output, stderr=log, env=self.variables, start_new_session=True
             )
         wait_until(self._ready, timeout=90, what="the server to be ready")
-        link_tree(self.data / "cache", CACHE)
+        if self.shares_cache:
+            link_tree(self.data / "cache", CACHE)
         return self
 
     def _ready(self) -> bool:
