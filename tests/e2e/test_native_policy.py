@@ -1,4 +1,4 @@
-"""Who may run natively: `--native off` refuses before anything is spawned."""
+"""Who may run natively: `--native-runs off` refuses before anything is spawned."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ StartServer = Callable[..., Server]
 @pytest.fixture(params=["sqlite", "postgres"])
 def closed(start_server: StartServer, request: pytest.FixtureRequest) -> Server:
     """A server that runs nothing natively."""
-    return start_server(native="off", **database(request))
+    return start_server(native_runs="off", **database(request))
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def refused(ended: Json) -> None:
     assert ended["status"] == "failed"
     result = ended["result"]
     assert (result["succeeded"], result["failure_reason"]) == (False, "policy"), result
-    assert "--native" in result["error"]
+    assert "--native-runs" in result["error"]
     assert ended["action_ref"] in result["error"]
     assert result["usage"]["wall_ms"] == 0
     assert result.keys().isdisjoint({"exit_code", "stdout", "runner"})
@@ -96,12 +96,12 @@ def test_the_setting_has_a_variable(start_server: StartServer) -> None:
 
 def test_an_action_runs_once_it_may(start_server: StartServer, tmp_path: Path) -> None:
     """What was refused stays so, and the same data folder with another setting runs it."""
-    server = start_server(data_dir=tmp_path / "data", native="off")
+    server = start_server(data_dir=tmp_path / "data", native_runs="off")
     script = Shell(Api(server.url).login(LOGIN, PASSWORD))
     action = script.action("echo hi")
     refused(script.api.run(action))
     assert server.stop() == 0
-    server = start_server(data_dir=tmp_path / "data", native="on")
+    server = start_server(data_dir=tmp_path / "data", native_runs="on")
     assert Api(server.url).login(LOGIN, PASSWORD).result(action)["stdout"] == "hi"
 
 

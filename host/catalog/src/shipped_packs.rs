@@ -45,6 +45,6 @@ fn every_grant_of_core_can_be_read() {
 #[test]
 fn the_examples_can_be_installed() {
     let examples = pack("examples");
-    assert_eq!(examples.actions.len(), 8);
+    assert_eq!(examples.actions.len(), 9);
     assert!(examples.actions.iter().all(|action| action.description.is_some()));
 }

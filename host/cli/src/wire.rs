@@ -25,11 +25,11 @@ use attune_vault::{KeyVault, Source};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use crate::NATIVE_LAUNCHER;
 use crate::bootstrap::{self, Generated};
 use crate::clock::SystemClock;
 use crate::config::environment::Bootstrap;
 use crate::config::{Config, Confinement, Role, Switch};
-use crate::NATIVE_LAUNCHER;
 use crate::data_dir::DataDir;
 use crate::embedded;
 use crate::secret::Secret;
@@ -88,7 +88,7 @@ pub(crate) async fn start(
         None
     };
     let embedded = store.embedded_tenant().await?.id;
-    let policy = NativePolicy { allowed: config.native.allowed == Switch::On, embedded };
+    let policy = NativePolicy { allowed: config.native.runs == Switch::On, embedded };
     let native = start_native(config, &data, broker.clone());
     let orchestrator = Orchestrator::start(attune_orchestrator::Parts {
         store: store.clone(),
@@ -280,8 +280,8 @@ fn start_native(
     data: &DataDir,
     broker: Arc<Broker>,
 ) -> Result<Arc<Native>, String> {
-    if !config.has(Role::Runner) || config.native.allowed == Switch::Off {
-        return Err("they are switched off (--native)".to_owned());
+    if !config.has(Role::Runner) || config.native.runs == Switch::Off {
+        return Err("they are switched off (--native-runs)".to_owned());
     }
     let settings = attune_native::Settings {
         args: vec![NATIVE_LAUNCHER.into()],

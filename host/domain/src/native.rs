@@ -74,7 +74,7 @@ pub struct Confinement {
 /// Whose actions may run natively.
 #[derive(Clone, Copy, Debug)]
 pub struct NativePolicy {
-    /// The setting `native`.
+    /// The setting `native.runs`.
     pub allowed: bool,
     /// The one tenant that the setting speaks of. Others are strangers to each other, for whom
     /// a kernel is too thin a wall.
@@ -85,11 +85,13 @@ impl NativePolicy {
     /// The text says what to change.
     pub fn check(&self, tenant: TenantId) -> Result<(), &'static str> {
         if !self.allowed {
-            return Err("native runs are switched off on this server (setting --native)");
+            return Err("native runs are switched off on this server (setting --native-runs)");
         }
         if tenant != self.embedded {
-            return Err("this tenant's actions run in the sandbox only (setting --native is for \
-                        the embedded tenant)");
+            return Err(
+                "this tenant's actions run in the sandbox only (setting --native-runs is for \
+                        the embedded tenant)",
+            );
         }
         Ok(())
     }
@@ -108,12 +110,8 @@ pub trait NativeRunner: Send + Sync {
 
     /// Runs one job to its end. When `stop` resolves, or its time is over, the program is asked
     /// to end (SIGTERM) and then made to (SIGKILL). Always answers, and nothing survives it.
-    async fn run(
-        &self,
-        job: NativeJob,
-        output: &mut dyn OutputSink,
-        stop: StopSignal,
-    ) -> RunReport;
+    async fn run(&self, job: NativeJob, output: &mut dyn OutputSink, stop: StopSignal)
+    -> RunReport;
 }
 
 #[cfg(test)]
@@ -126,7 +124,7 @@ mod tests {
         assert_eq!(policy(true).check(TenantId(1)), Ok(()));
         for (allowed, tenant) in [(true, 2), (false, 1), (false, 2)] {
             let refusal = policy(allowed).check(TenantId(tenant)).unwrap_err();
-            assert!(refusal.contains("--native"), "{refusal}");
+            assert!(refusal.contains("--native-runs"), "{refusal}");
         }
     }
 }

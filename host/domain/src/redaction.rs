@@ -33,7 +33,9 @@ struct Patterns {
 
 impl Redaction {
     /// None if there is nothing to look for.
-    pub fn of<'a>(secrets: impl Iterator<Item = &'a Json>) -> Result<Option<Redaction>, BuildError> {
+    pub fn of<'a>(
+        secrets: impl Iterator<Item = &'a Json>,
+    ) -> Result<Option<Redaction>, BuildError> {
         let mut found = HashSet::new();
         for secret in secrets {
             collect(&mut found, secret);
@@ -45,9 +47,9 @@ impl Redaction {
         patterns.sort();
         let search =
             AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns)?;
-        let beginnings = patterns.iter().flat_map(|pattern| {
-            (1..=SHORTEST).map(|length| pattern[..length].to_vec())
-        });
+        let beginnings = patterns
+            .iter()
+            .flat_map(|pattern| (1..=SHORTEST).map(|length| pattern[..length].to_vec()));
         Ok(Some(Redaction(Arc::new(Patterns {
             search,
             beginnings: beginnings.collect(),
@@ -144,7 +146,10 @@ impl RedactedStream {
     pub fn finish(&mut self, was_cut: bool) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
         if held.is_empty() || !was_cut {
-            return self.patterns.search.replace_all_bytes(&held, &vec![HIDDEN; self.patterns.patterns.len()]);
+            return self
+                .patterns
+                .search
+                .replace_all_bytes(&held, &vec![HIDDEN; self.patterns.patterns.len()]);
         }
         HIDDEN.as_bytes().to_vec()
     }
@@ -158,9 +163,10 @@ impl RedactedStream {
             let beginning = &tail[..tail.len().min(SHORTEST)];
             patterns.beginnings.contains(beginning)
                 && (tail.len() < SHORTEST
-                    || patterns.patterns.iter().any(|pattern| {
-                        pattern.len() > tail.len() && pattern.starts_with(tail)
-                    }))
+                    || patterns
+                        .patterns
+                        .iter()
+                        .any(|pattern| pattern.len() > tail.len() && pattern.starts_with(tail)))
         };
         (first..held.len()).find(begins).unwrap_or(held.len())
     }
@@ -180,7 +186,8 @@ mod tests {
 
     fn in_pieces(redaction: &Redaction, pieces: &[&str]) -> String {
         let mut stream = redaction.stream();
-        let mut out: Vec<u8> = pieces.iter().flat_map(|piece| stream.push(piece.as_bytes())).collect();
+        let mut out: Vec<u8> =
+            pieces.iter().flat_map(|piece| stream.push(piece.as_bytes())).collect();
         out.extend(stream.finish(false));
         String::from_utf8(out).unwrap()
     }
@@ -220,8 +227,14 @@ mod tests {
     fn forms_of_a_value() {
         let key = "-----BEGIN KEY-----\nabcdefghijklmnopqrstuvwxyz\n-----END KEY-----\n";
         let redaction = of(&[key, "tab\there\"quoted"]);
-        assert_eq!(in_pieces(&redaction, &["> abcdefghijklmnopqrstuvwxyz <"]), format!("> {HIDDEN} <"));
-        assert_eq!(in_pieces(&redaction, &[r#"{"a":"tab\there\"quoted"}"#]), format!(r#"{{"a":"{HIDDEN}"}}"#));
+        assert_eq!(
+            in_pieces(&redaction, &["> abcdefghijklmnopqrstuvwxyz <"]),
+            format!("> {HIDDEN} <")
+        );
+        assert_eq!(
+            in_pieces(&redaction, &[r#"{"a":"tab\there\"quoted"}"#]),
+            format!(r#"{{"a":"{HIDDEN}"}}"#)
+        );
     }
 
     #[test]

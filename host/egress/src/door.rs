@@ -52,7 +52,8 @@ impl<'a> Attendant<'a> {
 
     /// Never ends: whoever has it serve drops it.
     pub(crate) async fn serve(&self, door: TcpListener) {
-        let door = door.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(door));
+        let door =
+            door.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(door));
         let door = match door {
             Ok(door) => door,
             Err(error) => {
@@ -105,7 +106,8 @@ impl<'a> Attendant<'a> {
         let body = (!body.is_end_stream()).then(|| pieces(body));
         let request = Request::from_parts(parts, body);
         let response = self.broker.send(self.caller, request, Patience::default()).await?;
-        Ok(response.map(|body| StreamBody::new(body.map(|piece| piece.map(Frame::data))).boxed_unsync()))
+        Ok(response
+            .map(|body| StreamBody::new(body.map(|piece| piece.map(Frame::data))).boxed_unsync()))
     }
 
     fn in_the_api(&self, uri: &Uri) -> Result<Uri, EgressError> {
@@ -130,7 +132,9 @@ impl<'a> Attendant<'a> {
             return Err(EgressError::TooMany);
         }
         tunnels.spawn(carry);
-        Ok(Response::new(StreamBody::new(exchange::nothing().map(|piece| piece.map(Frame::data))).boxed_unsync()))
+        Ok(Response::new(
+            StreamBody::new(exchange::nothing().map(|piece| piece.map(Frame::data))).boxed_unsync(),
+        ))
     }
 }
 

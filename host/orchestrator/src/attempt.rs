@@ -194,7 +194,9 @@ async fn natively(
 ) -> RunReport {
     match &shared.native {
         Ok(native) => native.run(job, sink, stop).await,
-        Err(missing) => RunReport::not_set_up(format!("this server runs nothing natively: {missing}")),
+        Err(missing) => {
+            RunReport::not_set_up(format!("this server runs nothing natively: {missing}"))
+        }
     }
 }
 

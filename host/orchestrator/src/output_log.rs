@@ -124,8 +124,8 @@ impl<'a> OutputLog<'a> {
         execution: &'a Execution,
         redaction: Option<&Redaction>,
     ) -> OutputLog<'a> {
-        let secrets = redaction
-            .map(|secrets| Secrets { stdout: secrets.stream(), stderr: secrets.stream() });
+        let secrets =
+            redaction.map(|secrets| Secrets { stdout: secrets.stream(), stderr: secrets.stream() });
         let waiting = Mutex::new(Waiting { secrets, ..Waiting::default() });
         OutputLog { shared, execution, waiting, something_waits: Notify::new() }
     }

@@ -15,8 +15,14 @@ use super::Switch;
 pub(crate) struct NativeSettings {
     /// Whether actions may run natively, outside the sandbox: shell and Node actions, and those
     /// that say `runner: native`
-    #[arg(id = "native.allowed", long = "native", env = "ATTUNE_NATIVE", default_value = "on", value_name = "SWITCH")]
-    pub allowed: Switch,
+    #[arg(
+        id = "native.runs",
+        long = "native-runs",
+        env = "ATTUNE_NATIVE_RUNS",
+        default_value = "on",
+        value_name = "SWITCH"
+    )]
+    pub runs: Switch,
 
     /// How far the kernel must confine native runs; where it does not, there are none
     #[arg(
@@ -39,11 +45,21 @@ pub(crate) struct NativeSettings {
     pub processes: u64,
 
     /// Python of native runs, below /usr; without this `python3` in /usr/local/bin, /usr/bin, …
-    #[arg(id = "native.python", long = "native-python", env = "ATTUNE_NATIVE_PYTHON", value_name = "FILE")]
+    #[arg(
+        id = "native.python",
+        long = "native-python",
+        env = "ATTUNE_NATIVE_PYTHON",
+        value_name = "FILE"
+    )]
     pub python: Option<PathBuf>,
 
     /// Node.js of native runs, below /usr; without this `node` in /usr/local/bin, /usr/bin, …
-    #[arg(id = "native.node", long = "native-node", env = "ATTUNE_NATIVE_NODE", value_name = "FILE")]
+    #[arg(
+        id = "native.node",
+        long = "native-node",
+        env = "ATTUNE_NATIVE_NODE",
+        value_name = "FILE"
+    )]
     pub node: Option<PathBuf>,
 }
 

@@ -19,7 +19,7 @@ pub(super) async fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![folder, free_disk(&config.data_dir), database(config).await];
     checks.extend([port(config, running), runtime(), compiled_runtime(&config.data_dir)]);
     checks.extend(confinement(config.confinement == Confinement::Required));
-    if config.native.allowed == Switch::On {
+    if config.native.runs == Switch::On {
         checks.extend(native(&config.native));
     }
     checks
@@ -154,11 +154,11 @@ fn native(settings: &NativeSettings) -> Vec<Check> {
         Ok(found) => {
             let found = format!("{} only: {}", found.level.as_str(), found.applied.join(", "));
             let remedy = "accept it with --native-confinement partial, or switch native runs off \
-                          with --native off";
+                          with --native-runs off";
             Check::bad(NAME, found, remedy).optional()
         }
         Err(missing) => {
-            Check::bad(NAME, missing, "without them, switch native runs off with --native off")
+            Check::bad(NAME, missing, "without them, switch native runs off with --native-runs off")
                 .optional()
         }
     };

@@ -294,7 +294,14 @@ mod tests {
     const WORKER: Worker = Worker { id: WorkerId(7), name: "attune-test", cordoned: false };
 
     fn run(end: RunEnd, stdout: &str, stderr: &str, format: OutputFormat) -> Outcome {
-        of_run(&report(end), &captured(stdout, stderr), format, &Limits::default(), WORKER, RanIn::Sandbox)
+        of_run(
+            &report(end),
+            &captured(stdout, stderr),
+            format,
+            &Limits::default(),
+            WORKER,
+            RanIn::Sandbox,
+        )
     }
 
     #[test]
@@ -434,7 +441,14 @@ mod tests {
     fn truncation_is_marked() {
         let report = RunReport { stdout_dropped: 12, ..report(RunEnd::Exited(0)) };
         let captured = captured("abc", "");
-        let outcome = of_run(&report, &captured, OutputFormat::Text, &Limits::default(), WORKER, RanIn::Sandbox);
+        let outcome = of_run(
+            &report,
+            &captured,
+            OutputFormat::Text,
+            &Limits::default(),
+            WORKER,
+            RanIn::Sandbox,
+        );
         assert_eq!(outcome.result["stdout"], "abc\n[OUTPUT TRUNCATED: stdout exceeded size limit]");
         assert_eq!(outcome.result["stdout_truncated"], true);
         assert_eq!(outcome.result["stdout_bytes_truncated"], 12);
@@ -444,7 +458,14 @@ mod tests {
     fn broken_utf8_is_replaced() {
         let captured = Captured { stdout: vec![b'a', 0xff, b'b'], ..Captured::default() };
         let report = report(RunEnd::Exited(0));
-        let outcome = of_run(&report, &captured, OutputFormat::Text, &Limits::default(), WORKER, RanIn::Sandbox);
+        let outcome = of_run(
+            &report,
+            &captured,
+            OutputFormat::Text,
+            &Limits::default(),
+            WORKER,
+            RanIn::Sandbox,
+        );
         assert_eq!(outcome.result["stdout"], "a\u{fffd}b");
     }
 

@@ -71,11 +71,7 @@ fn of(action: &Action, problem: &str) -> String {
     format!("action '{}' runs natively, and {problem}", action.reference)
 }
 
-fn script(
-    action: &Action,
-    params: &JsonObject,
-    secrets: &JsonObject,
-) -> Result<Program, Outcome> {
+fn script(action: &Action, params: &JsonObject, secrets: &JsonObject) -> Result<Program, Outcome> {
     let script = shell::script(&action.entrypoint, params, secrets);
     let script = script.map_err(|problem| outcome::of_parameters(&problem.to_string()))?;
     Ok(Program::Script(Bytes::from(script)))
