@@ -65,6 +65,16 @@ def test_what_node_would_evaluate(admin: Api) -> None:
     assert ended["result"]["stdout"] == "said"
 
 
+def test_what_tar_would_evaluate(admin: Api) -> None:
+    """Tools that scripts call read variables as well."""
+    script = Shell(admin)
+    action = script.action("cd /tmp; echo x > x; tar -cf y x; echo said")
+    options = "--checkpoint=1 --checkpoint-action=exec='echo evaluated >&2'"
+    ended = admin.run(action, env_vars={"TAR_OPTIONS": options})
+    assert "evaluated" not in written(admin, ended).splitlines()
+    assert ended["result"]["stdout"] == "said"
+
+
 def test_an_executor_does_not_become_an_admin(admin: Api) -> None:
     """By way of an action that may more than its caller."""
     caller = Programs(
