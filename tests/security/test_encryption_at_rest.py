@@ -5,6 +5,7 @@ import secrets
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from conftest import database
 from support.api import SECRETS, Api, data
 from support.cli import Cli
 from support.keys import ENCRYPTION, KEYS, add_key, increment, planted, traces, value_of
-from support.packs import unique
+from support.native import Programs, Shell, python, shell
+from support.packs import ECHO, unique
 from support.postgres import Cluster, cluster
 from support.server import BINARY, LOGIN, PASSWORD, Server
+from support.sse import log_events, log_text
 from support.wait import wait_until
 
 StartServer = Callable[..., Server]
@@ -93,6 +96,43 @@ def test_a_planted_secret_is_found_nowhere(start_server: StartServer, tmp_path: 
     note = server.data / "note"
     note.write_text(base64.b64encode(f"a{used[0]}z".encode()).decode())
     assert traces(used[0], server.data) == [str(note)]
+
+
+def test_a_secret_that_actions_use_and_print_is_kept_nowhere(start_server: StartServer) -> None:
+    server = with_file(start_server)
+    api = signed_in(server)
+    secret = planted()
+    add_key(api, secret, name="password", encrypted=True)
+    pack = Programs(api, native=shell("cat; cat >&2; exit 1"), sandboxed=python(ECHO, runner="wasm"))
+    script = Shell(api)
+    actions = [f"{pack.ref}.native", f"{pack.ref}.sandboxed", script.action("echo $password; false")]
+    for action in actions:
+        ended = api.run(action)
+        stream = log_text(log_events(api, ended["id"], "stdout"))
+        assert "***" in stream
+        assert secret not in f"{stream} {ended} {api.get('/api/v1/executions').text}"
+    asleep = script.begun("echo begun; sleep 600")
+    assert not in_processes(secret)
+    api.cancel(asleep)
+    assert server.stop() == 0
+    assert not traces(secret, server.data, server.log)
+
+
+def in_processes(secret: str) -> list[str]:
+    """Files in which others see a process's arguments and environment, with the secret in them."""
+    found = []
+    for path in (*Path("/proc").glob("[0-9]*/cmdline"), *Path("/proc").glob("[0-9]*/environ")):
+        with suppress(OSError):
+            found += [str(path)] if secret.encode() in path.read_bytes() else []
+    return found
+
+
+def test_a_server_leaves_no_core_dump(start_server: StartServer) -> None:
+    server = start_server()
+    limits = Path(f"/proc/{server.pid}/limits").read_text()
+    [line] = [line for line in limits.splitlines() if line.startswith("Max core file size")]
+    # core(5): a limit of 1 holds for programs that take dumps from a pipe, too.
+    assert line.split()[4:6] == ["1", "1"]
 
 
 def test_a_planted_secret_is_nowhere_in_postgres(start_server: StartServer) -> None:

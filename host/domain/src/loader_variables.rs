@@ -2,11 +2,24 @@
 //!
 //! Whoever may execute an action sends variables with the request. The action may have more
 //! rights than they have, and must not be turned into theirs. The sandbox's interpreters read
-//! none of these.
+//! none of these. No list of this kind is complete: an action with rights of its own, which starts
+//! programs that are not here, had better clear its environment.
 
 /// Whole families; a few of Python's are harmless.
-const FAMILIES: [&str; 8] =
-    ["BASH_FUNC_", "GIT_", "LD_", "NPM_CONFIG_", "PERL", "PYTHON", "RUBY", "npm_config_"];
+const FAMILIES: [&str; 12] = [
+    "BASH_FUNC_",
+    "CARGO_",
+    "ERL_",
+    "GIT_",
+    "LD_",
+    "LUA_INIT",
+    "NPM_CONFIG_",
+    "PERL",
+    "PYTHON",
+    "RUBY",
+    "R_PROFILE",
+    "npm_config_",
+];
 const HARMLESS: [&str; 7] = [
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONFAULTHANDLER",
@@ -16,7 +29,7 @@ const HARMLESS: [&str; 7] = [
     "PYTHONUNBUFFERED",
     "PYTHONUTF8",
 ];
-const NAMES: [&str; 38] = [
+const NAMES: [&str; 52] = [
     "AWKLIBPATH",
     "AWKPATH",
     "BASHOPTS",
@@ -25,13 +38,18 @@ const NAMES: [&str; 38] = [
     "BASH_LOADABLES_PATH",
     "BASH_XTRACEFD",
     "BROWSER",
+    "BUN_OPTIONS",
     "CDPATH",
     "CLASSPATH",
     "CURL_HOME",
+    "DOTNET_STARTUP_HOOKS",
     "ENV",
+    "EXINIT",
     "GCONV_PATH",
     "GLIBC_TUNABLES",
     "GLOBIGNORE",
+    "GNUMAKEFLAGS",
+    "GOFLAGS",
     "HOME",
     "IFS",
     "JAVA_TOOL_OPTIONS",
@@ -39,6 +57,7 @@ const NAMES: [&str; 38] = [
     "LESSCLOSE",
     "LESSOPEN",
     "LOCPATH",
+    "MAKEFILES",
     "MAKEFLAGS",
     "MANPAGER",
     "NLSPATH",
@@ -49,11 +68,19 @@ const NAMES: [&str; 38] = [
     "OPENSSL_MODULES",
     "PAGER",
     "PATH",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
     "PROMPT_COMMAND",
     "PS4",
+    "RSYNC_RSH",
+    "RUSTC_WRAPPER",
     "SHELLOPTS",
+    "SSH_ASKPASS",
+    "TAR_OPTIONS",
     "TCLLIBPATH",
+    "VIMINIT",
     "XDG_CONFIG_HOME",
+    "ZDOTDIR",
     "_JAVA_OPTIONS",
 ];
 
