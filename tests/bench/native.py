@@ -48,7 +48,7 @@ def keys_by_api(attune: Attune) -> dict[str, float]:
     path = f"/api/v1/keys/{KEY}"
     put = attune.connection.request("PUT", path, {"value": 1}, **attune.headers)
     get = attune.connection.request("GET", path, **attune.headers)
-    rates = {}
+    rates: dict[str, float] = {}
     for name, request in (("set", put), ("get", get)):
         took, answers = burst(attune.url, request, KEYS, IN_FLIGHT)
         assert all(json.loads(answer.body)["data"]["value"] == 1 for answer in answers)

@@ -32,5 +32,5 @@ def per_second(work):
 
 
 sets = per_second(lambda turn: ask("PUT", json.dumps({"value": turn})))
-gets = per_second(lambda turn: ask("GET"))
+gets = per_second(lambda _: ask("GET"))
 print(json.dumps({"set": round(sets), "get": round(gets)}))
