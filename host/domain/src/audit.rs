@@ -1,7 +1,5 @@
 //! The audit: what was done or refused, by whom, for a tenant's own eyes.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Json;
 use crate::clock::Timestamp;
 use crate::id::{AuditEventId, IdentityId};

@@ -1,7 +1,5 @@
 //! Whose something is: the whole tenant's, a person's, or that of a part of a pack.
 
-use serde::{Deserialize, Serialize};
-
 use crate::id::{ActionId, IdentityId, PackId};
 use crate::words::words;
 

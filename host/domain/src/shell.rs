@@ -58,14 +58,16 @@ pub struct HoldsNul {
     pub name: String,
 }
 
-/// The script that bash runs. A secret of the same name as a parameter wins.
+/// The script that bash runs. A secret of the same name as a parameter wins. One that no variable
+/// can hold is left out, for it is there for other actions.
 pub fn script(body: &str, params: &JsonObject, secrets: &JsonObject) -> Result<String, HoldsNul> {
+    if let Some((name, _)) = params.iter().find(|(_, value)| holds_nul(value)) {
+        return Err(HoldsNul { name: name.clone() });
+    }
+    let secrets = secrets.iter().filter(|(_, value)| !holds_nul(value));
     let mut variables = BTreeMap::new();
     for (name, value) in params.iter().chain(secrets) {
         let Some(text) = text(value) else { continue };
-        if text.contains('\0') {
-            return Err(HoldsNul { name: name.clone() });
-        }
         variables.insert(format!("{PREFIX}{}", identifier(name).to_uppercase()), text.clone());
         variables.insert(identifier(name), text);
     }
@@ -78,6 +80,11 @@ pub fn script(body: &str, params: &JsonObject, secrets: &JsonObject) -> Result<S
     script.push_str(body);
     script.push('\n');
     Ok(script)
+}
+
+/// Inside of JSON it is escaped.
+fn holds_nul(value: &Json) -> bool {
+    value.as_str().is_some_and(|text| text.contains('\0'))
 }
 
 fn is_of_bash(name: &str) -> bool {
@@ -182,5 +189,6 @@ mod tests {
         let params = json!({"x": "a\0b"});
         let error = script("", params.as_object().unwrap(), &JsonObject::new()).unwrap_err();
         assert!(error.to_string().starts_with("'x'"));
+        assert!(!of(&json!({}), &json!({"x": "a\0b"})).contains("x="));
     }
 }
