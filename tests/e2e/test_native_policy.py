@@ -90,7 +90,7 @@ def test_a_refused_action_has_not_started(admin: Api) -> None:
 
 
 def test_the_setting_has_a_variable(start_server: StartServer) -> None:
-    server = start_server(variables={"ATTUNE_NATIVE": "off"})
+    server = start_server(variables={"ATTUNE_NATIVE_RUNS": "off"})
     refused(Shell(Api(server.url).login(LOGIN, PASSWORD)).run("echo hi"))
 
 
