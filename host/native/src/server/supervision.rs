@@ -149,12 +149,14 @@ impl Supervision {
             let free = self.ordered.is_none();
             let next_step_at = self.ordered.as_ref().map(|ordered| ordered.next_at);
             tokio::select! {
+                // A program whose output nobody takes any more may end of that by itself.
+                biased;
+                () = over_limit.cancelled(), if !self.is_killed() => self.stop_at_output().await,
                 heard = self.life.channel.receive::<FromRun>() => {
                     if let Some(ended) = self.hear(heard.ok().flatten()).await {
                         return ended;
                     }
                 }
-                () = over_limit.cancelled(), if !self.is_killed() => self.stop_at_output().await,
                 () = &mut stop, if free => {
                     self.order(RunEnd::Stopped, self.patience.cancel_grace).await;
                 }
