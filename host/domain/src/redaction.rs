@@ -27,7 +27,7 @@ struct Patterns {
     search: AhoCorasick,
     /// Every beginning of a pattern that is shorter than [`SHORTEST`], and of that length.
     beginnings: HashSet<Vec<u8>>,
-    patterns: Vec<Vec<u8>>,
+    all: Vec<Vec<u8>>,
     longest: usize,
 }
 
@@ -54,7 +54,7 @@ impl Redaction {
             search,
             beginnings: beginnings.collect(),
             longest: patterns.iter().map(Vec::len).max().unwrap_or_default(),
-            patterns,
+            all: patterns,
         }))))
     }
 
@@ -65,7 +65,7 @@ impl Redaction {
 
     /// The text without secrets.
     pub fn text(&self, text: &str) -> String {
-        self.0.search.replace_all(text, &vec![HIDDEN; self.0.patterns.len()])
+        self.0.search.replace_all(text, &vec![HIDDEN; self.0.all.len()])
     }
 
     /// The value without secrets, in keys neither.
@@ -149,7 +149,7 @@ impl RedactedStream {
             return self
                 .patterns
                 .search
-                .replace_all_bytes(&held, &vec![HIDDEN; self.patterns.patterns.len()]);
+                .replace_all_bytes(&held, &vec![HIDDEN; self.patterns.all.len()]);
         }
         HIDDEN.as_bytes().to_vec()
     }
@@ -164,7 +164,7 @@ impl RedactedStream {
             patterns.beginnings.contains(beginning)
                 && (tail.len() < SHORTEST
                     || patterns
-                        .patterns
+                        .all
                         .iter()
                         .any(|pattern| pattern.len() > tail.len() && pattern.starts_with(tail)))
         };

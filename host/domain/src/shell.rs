@@ -74,7 +74,7 @@ pub fn script(body: &str, params: &JsonObject, secrets: &JsonObject) -> Result<S
     let mut script = "set -e;".to_owned();
     for (name, value) in variables.iter().filter(|(name, _)| !is_of_bash(name)) {
         // The environment may have exported a variable of this name.
-        script.push_str(&format!(" declare +x {name}={};", quoted(value)));
+        script.extend([" declare +x ", name, "=", &quoted(value), ";"]);
     }
     script.push('\n');
     script.push_str(body);
