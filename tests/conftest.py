@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.api import SECRETS, Api
+from support.keys import forget_keys
 from support.logs import LogCheck
 from support.packs import install_behaviour, unique
 from support.postgres import Cluster, cluster
@@ -106,9 +107,11 @@ def admin_token(shared_server: Server) -> str:
 
 
 @pytest.fixture
-def admin(server: Server, admin_token: str) -> Api:
-    """The bootstrap admin, who holds `core.admin`."""
-    return Api(server.url, admin_token)
+def admin(server: Server, admin_token: str) -> Iterator[Api]:
+    """The bootstrap admin, who holds `core.admin`. Keys of the whole tenant go with the test."""
+    api = Api(server.url, admin_token)
+    yield api
+    forget_keys(api)
 
 
 @pytest.fixture
