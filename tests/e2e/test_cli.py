@@ -66,7 +66,7 @@ def test_packs(cli: Cli, tmp_path: Path) -> None:
     ref = unique()
     folder = write_folder(tmp_path / "pack", pack_files(ref, echo=ECHO))
     assert ref in cli.told("pack", "upload", str(folder))
-    assert ref in cli.out("pack", "list")
+    assert ref in cli.out("pack", "list", "--page-size", "1000")
     assert f"{ref}.echo" in cli.out("pack", "show", ref)
     failed(cli.run("pack", "upload", str(folder)), 1)
     cli.out("pack", "upload", "--force", str(folder))
