@@ -137,6 +137,7 @@ def servers(start_server: Callable[..., Server], postgres: Cluster) -> list[Serv
 
 # Runners: killed, or left by a server that was.
 @pytest.mark.allow_log('"message":"a (spare )?runner (died|could not be bound)')
+@pytest.mark.allow_log('"message":"the launcher of native runs has died')
 @pytest.mark.allow_log("^attune runner: (Broken pipe|Connection reset)")
 # Leases of the killed and the frozen.
 @pytest.mark.allow_log('"message":"a server gave no sign of life')

@@ -116,6 +116,7 @@ def test_no_runner_outlives_the_server(small_server: Server, signed_in: SignIn) 
 
 
 @pytest.mark.allow_log('"message":"a (spare )?runner (died|could not be bound)')
+@pytest.mark.allow_log('"message":"the launcher of native runs has died')
 def test_killed_runners_are_replaced(small_server: Server, signed_in: SignIn) -> None:
     """The server lives on; only what they ran is lost."""
     api = signed_in(small_server)

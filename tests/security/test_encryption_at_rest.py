@@ -225,6 +225,9 @@ def test_the_master_key_is_rotated_by_command(filed: Server, tmp_path: Path) -> 
     assert value_of(signed_in(filed.start()), ref) == "kept"
     other = tmp_path / "other.key"
     other.write_text(new_master())
+    # Its port is another one now.
+    login = cli.run("login", LOGIN, ATTUNE_PASSWORD=PASSWORD, ATTUNE_URL=filed.url)
+    assert login.returncode == 0
     wrong = cli.run("encryption", "rotate-master", "--file", str(other), ATTUNE_URL=filed.url)
     assert wrong.returncode == 1
     SECRETS.update(other.read_text().split())

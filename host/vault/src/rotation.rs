@@ -76,43 +76,55 @@ async fn look(vault: &Weak<Inner>) -> bool {
 }
 
 impl Inner {
+    /// Until nothing is left: who changes a value at this moment may still use the old data key.
     async fn reseal_all(&self) -> Result<(), VaultError> {
-        let mut after = KeyId(0);
+        while self.reseal_what_there_is().await? || !self.drop_retired().await? {}
+        Ok(())
+    }
+
+    /// Whether there was anything that is sealed anew now, by this or by another change.
+    async fn reseal_what_there_is(&self) -> Result<bool, VaultError> {
+        let (mut after, mut any) = (KeyId(0), false);
         loop {
             let batch = self.store.sealed_with_retired(after, BATCH).await?;
             let Some(last) = batch.last() else { break };
             after = last.key.id;
             for stored in batch {
-                self.reseal(stored).await?;
+                any |= self.reseal(stored).await?;
             }
         }
+        Ok(any)
+    }
+
+    /// False when a value was sealed with one of them at this moment.
+    async fn drop_retired(&self) -> Result<bool, VaultError> {
         match self.store.drop_retired_data_keys().await {
             Ok(dropped) => {
                 for id in dropped {
                     tracing::info!(data_key = %id, "nothing needs this data key any more");
                     self.data_keys.forget(id);
                 }
-                Ok(())
+                Ok(true)
             }
-            // A value was sealed with one of them at this moment.
-            Err(StoreError::Conflict) => Ok(()),
+            Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// What does not open stays as it is, and is told when it is asked for. What was changed
-    /// meanwhile is sealed anew already, or found again.
-    async fn reseal(&self, stored: SealedKey) -> Result<(), VaultError> {
+    /// What does not open stays as it is, and is told when it is asked for: false. What was
+    /// changed meanwhile is sealed anew already, or found again.
+    async fn reseal(&self, stored: SealedKey) -> Result<bool, VaultError> {
         let scope = Scope::of_key(&stored.key);
         let place = Place::Key(&stored.key.reference);
         let plain = match self.open(scope, place, &stored.value).await {
             Ok(plain) => zeroize::Zeroizing::new(plain),
-            Err(VaultError::Damaged | VaultError::Stale) => return Ok(()),
+            Err(VaultError::Damaged) => return Ok(false),
+            Err(VaultError::Stale) => return Ok(true),
             Err(error) => return Err(error),
         };
         let sealed = self.seal(scope, place, &plain).await?;
         match self.store.reseal_key(scope, &stored, sealed).await {
-            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Ok(_) | Err(StoreError::Conflict) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }

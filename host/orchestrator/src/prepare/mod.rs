@@ -231,8 +231,8 @@ fn withhold(action: &Action, params: &mut JsonObject) -> BTreeMap<String, String
 fn filled(action: &Action, config: Option<&JsonObject>) -> Result<JsonObject, Outcome> {
     let empty = JsonObject::new();
     let config = config.unwrap_or(&empty);
-    // An ad-hoc action is given what was sent and nothing else (contract, packs section 6.1).
-    if action.is_adhoc {
+    // An ad-hoc script is given what was sent and nothing else (contract, packs section 6.1).
+    if placement::is_script(action) {
         return Ok(config.clone());
     }
     let Some(schema) = &action.param_schema else { return Ok(config.clone()) };

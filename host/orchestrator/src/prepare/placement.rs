@@ -20,6 +20,11 @@ pub(super) enum Native {
     File(Interpreter),
 }
 
+/// Whether the entry point is the script itself.
+pub(super) fn is_script(action: &Action) -> bool {
+    action.is_adhoc && action.runtime_ref.as_deref() == Some("core.shell")
+}
+
 /// The text of an error is for the action's author.
 pub(super) fn of(action: &Action) -> Result<Placement, String> {
     let Some(runtime) = action.runtime_ref.as_deref() else {
@@ -30,7 +35,7 @@ pub(super) fn of(action: &Action) -> Result<Placement, String> {
     let placement = match runtime {
         "core.python" if asks == RunnerChoice::Native => file(Interpreter::Python),
         "core.python" => Placement::Sandbox(Runtime::Python),
-        "core.shell" if action.is_adhoc => Placement::Native(Native::Script),
+        "core.shell" if is_script(action) => Placement::Native(Native::Script),
         "core.shell" => file(Interpreter::Bash),
         "core.nodejs" => file(Interpreter::Node),
         "core.native" => file(Interpreter::Itself),
