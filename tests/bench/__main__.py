@@ -155,7 +155,7 @@ def ratios_of(metrics: Numbers) -> Numbers:
         "burst_to_engine": metrics["burst_per_second"] / engine_alone if engine_alone else None,
         "burst_to_spawning": metrics["burst_per_second"] / metrics["spawning_per_second"],
         "compute_to_native": {kind: round(ratio, 2) for kind, ratio in compute.items()},
-        "native_to_shell": metrics["native_ms"]["p50"] / metrics["shell_ms"]["p50"],
+        "native_to_shell": metrics["native_to_shell"],
         "https_to_native": metrics["https_ms"]["p50"] / metrics["https_native_ms"]["p50"],
         "distant_https_to_native": (
             metrics["distant_https_ms"]["p50"] / metrics["distant_https_native_ms"]["p50"]

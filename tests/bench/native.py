@@ -2,23 +2,28 @@
 
 import json
 import os
+import re
 import shutil
+import subprocess
 
 from bench.attune import Attune
 from bench.connection import burst
 from bench.report import Numbers
 from bench.summary import milliseconds, timed
 from support.api import data
+from support.server import ROOT
 
 TIMES = 300
 WARM_UP = 20
 KEYS = 1000
 IN_FLIGHT = 8
 KEY = "bench.counter"
+# The room's own example: a confined run, without the rest of the product, beside a bare one.
+COST = ROOT / "target" / "release" / "examples" / "cost"
 
 
 def measured(attune: Attune) -> Numbers:
-    numbers = native(attune)
+    numbers = native(attune) | {"native_to_shell": confined_to_bare()}
     numbers["keys_api_per_second"] = keys_by_api(attune)
     inside = attune.run(attune.execute("keys", key=KEY))["result"]["data"]
     return numbers | {"keys_inside_per_second": inside}
@@ -33,6 +38,13 @@ def native(attune: Attune) -> Numbers:
     shells = timed(shell, TIMES)
     runs = milliseconds(timed(lambda: attune.run(true), TIMES))
     return {"native_ms": runs, "shell_ms": milliseconds(shells + timed(shell, TIMES))}
+
+
+def confined_to_bare() -> float:
+    told = subprocess.run([COST], capture_output=True, text=True, check=True).stdout
+    found = re.search(r": ([0-9.]+) times", told)
+    assert found, told
+    return float(found[1])
 
 
 def shell() -> None:

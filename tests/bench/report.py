@@ -50,7 +50,7 @@ def goals(metrics: Numbers, ratios: Numbers) -> list[Goal]:
             for engine in ("sqlite", "postgres")
             for goal in store_goals(engine, metrics, ratios)
         ),
-        Goal("native run, end to end p50 / bare shell p50", ratios["native_to_shell"], 3, True),
+        Goal("a confined shell p50 / a bare one p50", ratios["native_to_shell"], 3, True),
         Goal("https, kept, p50 / native, peer at once", ratios["https_to_native"], 1.5, True),
         Goal("https, kept, p50 / native, 10 ms away", ratios["distant_https_to_native"], 1.5, True),
         Goal("500 waiting requests, PSS", metrics["waiting_requests_mb"], 256, True, " MB"),
