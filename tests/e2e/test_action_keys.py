@@ -16,6 +16,7 @@ FUNCTION = (
     "def run(params, context):\n    return {'params': params, 'secrets': context['secrets']}\n"
 )
 SHOW = "import json, sys\nprint(json.dumps(json.load(sys.stdin)))\n"
+# The pause has the value written in two pieces.
 LEAK = """
 import json, sys, time
 value = json.load(sys.stdin)["NAME"]

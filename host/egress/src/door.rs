@@ -8,8 +8,7 @@ use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::{Mutex, PoisonError};
 
-use attune_domain::egress::grant::TUNNEL;
-use attune_domain::egress::grant::{Wish, decide};
+use attune_domain::egress::grant::{TUNNEL, Wish, decide};
 use attune_domain::egress::host::Host;
 use attune_domain::egress::{Body, Caller, Egress, EgressError, HttpLimits, Patience};
 use bytes::Bytes;
